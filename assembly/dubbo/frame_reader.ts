@@ -1,0 +1,219 @@
+/**
+ * A stream of bytes into Dubbo frames, resumable at any byte; one reader for each direction.
+ *
+ *     feed(bytes) → next(): NEED_BYTES | HEAD | FRAME_END | FOREIGN | TOO_LARGE
+ *
+ * Of a frame the reader offers the header and the first bytes of the body (its head); the rest is
+ * passed by its length and never looked at. A head that ends inside the bytes at hand is kept in a
+ * carry of the reader's own, because the host does not show bytes twice. A kept head is offered
+ * again only when it has doubled or is complete, so that a peer which sends single bytes costs no
+ * more than a constant number of looks at each of them.
+ *
+ * The header is described in header.ts. The reader does not know what a body says, and after FOREIGN
+ * or TOO_LARGE it must not be used again: where later frames begin is unknown.
+ */
+import {
+  bodyLengthOf,
+  flagOf,
+  HEADER_LENGTH,
+  isEvent,
+  isRequest,
+  MAGIC_HIGH,
+  MAGIC_LOW,
+} from "./header";
+
+/** What `FrameReader.next` found. */
+export const enum Step {
+  /** All bytes at hand are used up; feed more. */
+  NEED_BYTES,
+  /** A header and the first bytes of its body: answer with `accept` or `keep`. */
+  HEAD,
+  /** The frame's last byte has passed. */
+  FRAME_END,
+  /** The next two bytes are not Dubbo's magic number. */
+  FOREIGN,
+  /** The header states a body that is longer than allowed. */
+  TOO_LARGE,
+}
+
+const enum State {
+  HEADER,
+  HEAD,
+  REST,
+}
+
+/** Bytes that tell a result's kind or an event's in every serialization; 14 is the longest seen. */
+const SHORT_WINDOW: u32 = 16;
+/** Room of a first carry in bytes: most heads (150 to 250) fit without a second block. */
+const FIRST_CARRY: u32 = 256;
+/** All carries of a VM together, in bytes: what thousands of half-sent heads may cost at most. */
+const CARRY_BUDGET: u32 = 64 * 1024 * 1024;
+
+/** Room of all carries together, in bytes. */
+let carriedRoom: u32 = 0;
+
+
+@unmanaged
+export class FrameReader {
+  // The header's sixteen bytes: two fields, so that they lie inside the object.
+  private header0: u64 = 0;
+  private header1: u64 = 0;
+  /** Where the offered bytes of the body lie; good until `accept`, `keep` or the next `feed`. */
+  body: usize = 0;
+  /** How many bytes of the body are offered. */
+  bodyLength: u32 = 0;
+  // Bytes of the body that were neither passed nor put into the carry.
+  private rest: u32 = 0;
+  private cursor: usize = 0;
+  private limit: usize = 0;
+  private carry: usize = 0;
+  private carryLength: u32 = 0;
+  private carryRoom: u32 = 0;
+  private nextOffer: u32 = 0;
+  private state: State = State.HEADER;
+  private headerLength: u8 = 0;
+  /** Whether the offered bytes are all that will ever be offered of this body. */
+  bodyComplete: bool = false;
+
+  /** The address of the current frame's header, from HEAD to FRAME_END. */
+  get header(): usize {
+    return changetype<usize>(this) + offsetof<FrameReader>("header0");
+  }
+
+  /** How many bytes of the current body may be passed without being fed. */
+  get passable(): u32 {
+    return this.state == State.REST ? this.rest : 0;
+  }
+
+  /** Whether the stream stands inside a frame: if it ended now, a frame would be cut off. */
+  get insideFrame(): bool {
+    return this.state != State.HEADER || this.headerLength != 0;
+  }
+
+  /** Hands the reader `length` new bytes at `bytes`; all bytes fed before must be used up. */
+  feed(bytes: usize, length: u32): void {
+    this.cursor = bytes;
+    this.limit = bytes + length;
+  }
+
+  /** Passes `length` bytes that are not fed, at most `passable`; then `next` says what follows. */
+  pass(length: u32): void {
+    this.rest -= length;
+    this.cursor = this.limit;
+  }
+
+  /**
+   * Goes on to the next thing in the stream.
+   *
+   * @param maxBody the longest body in bytes that a header may state
+   * @param requestWindow the most bytes that are offered of a request's body
+   */
+  next(maxBody: u32, requestWindow: u32): Step {
+    if (this.state == State.HEADER) {
+      const step = this.readHeader();
+      if (step != Step.HEAD) return step;
+      this.rest = bodyLengthOf(this.header);
+      if (this.rest > maxBody) return Step.TOO_LARGE;
+      this.state = State.HEAD;
+      this.nextOffer = 0;
+    }
+    if (this.state == State.HEAD) return this.offerHead(requestWindow);
+    const passed = min<u32>(this.rest, <u32>(this.limit - this.cursor));
+    this.cursor += passed;
+    this.rest -= passed;
+    if (this.rest != 0) return Step.NEED_BYTES;
+    this.state = State.HEADER;
+    this.headerLength = 0;
+    return Step.FRAME_END;
+  }
+
+  /** Ends the look at the head: what remains of the frame is passed. */
+  accept(): void {
+    this.state = State.REST;
+    this.releaseCarry();
+  }
+
+  /**
+   * Asks for more bytes of an offered head that is not complete.
+   *
+   * @returns false when all carries together may not grow any more: accept the head as unreadable
+   */
+  keep(): bool {
+    if (this.carryLength == 0 && !this.append(<u32>(this.limit - this.cursor))) return false;
+    this.nextOffer = this.carryLength * 2;
+    return true;
+  }
+
+  /** Gives the carry back; the reader may not be used afterwards. */
+  releaseCarry(): void {
+    if (this.carry == 0) return;
+    heap.free(this.carry);
+    carriedRoom -= this.carryRoom;
+    this.carry = 0;
+    this.carryLength = 0;
+    this.carryRoom = 0;
+  }
+
+  private readHeader(): Step {
+    const available = <u32>(this.limit - this.cursor);
+    const have: u32 = this.headerLength;
+    const take = min<u32>(HEADER_LENGTH - have, available);
+    const header = this.header;
+    memory.copy(header + have, this.cursor, take);
+    this.cursor += take;
+    this.headerLength = <u8>(have + take);
+    // The first byte alone tells foreign traffic: a peer that speaks first and then waits (as in a
+    // TLS handshake) must not be held to be an unfinished header.
+    if (have + take > 0 && load<u8>(header) != MAGIC_HIGH) return Step.FOREIGN;
+    if (have + take > 1 && load<u8>(header, 1) != MAGIC_LOW) return Step.FOREIGN;
+    return have + take < HEADER_LENGTH ? Step.NEED_BYTES : Step.HEAD;
+  }
+
+  private offerHead(requestWindow: u32): Step {
+    const flag = flagOf(this.header);
+    const isCall = isRequest(flag) && !isEvent(flag);
+    const window = min<u32>(bodyLengthOf(this.header), isCall ? requestWindow : SHORT_WINDOW);
+    const available = min<u32>(this.rest, <u32>(this.limit - this.cursor));
+    if (this.carryLength == 0) {
+      if (available == 0 && window != 0) return Step.NEED_BYTES;
+      this.body = this.cursor;
+      this.bodyLength = min<u32>(available, window);
+    } else {
+      const take = min<u32>(window - this.carryLength, available);
+      const grown = this.append(take);
+      if (grown && this.carryLength < window && this.carryLength < this.nextOffer) {
+        return Step.NEED_BYTES;
+      }
+      this.body = this.carry;
+      this.bodyLength = this.carryLength;
+      if (!grown) {
+        // Out of room for good: what is there is all that will be offered.
+        this.bodyComplete = true;
+        return Step.HEAD;
+      }
+    }
+    this.bodyComplete = this.bodyLength == window;
+    return Step.HEAD;
+  }
+
+  /** Moves `length` bytes from the cursor into the carry; false if there is no room for them. */
+  private append(length: u32): bool {
+    const needed = this.carryLength + length;
+    if (needed > this.carryRoom) {
+      let room = max<u32>(this.carryRoom, FIRST_CARRY);
+      while (room < needed) room *= 2;
+      if (carriedRoom - this.carryRoom + room > CARRY_BUDGET) return false;
+      const block = heap.alloc(room);
+      memory.copy(block, this.carry, this.carryLength);
+      carriedRoom += room - this.carryRoom;
+      if (this.carry != 0) heap.free(this.carry);
+      this.carry = block;
+      this.carryRoom = room;
+    }
+    memory.copy(this.carry + this.carryLength, this.cursor, length);
+    this.carryLength = needed;
+    this.cursor += length;
+    this.rest -= length;
+    return true;
+  }
+}

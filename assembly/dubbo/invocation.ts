@@ -1,0 +1,103 @@
+/**
+ * What a request calls: the strings at the head of its body, and attachments if they are wanted.
+ *
+ *     body ::= dubboVersion path serviceVersion method descriptor argument* attachments
+ *
+ * Source: org.apache.dubbo.rpc.protocol.dubbo.DubboCodec.encodeRequestData. How a string, an
+ * argument or the attachments are written is the serialization's matter.
+ */
+import { sameAscii } from "../wire/bytes";
+import { Span } from "../wire/span";
+import { AttachmentQuery } from "./attachments";
+
+
+@unmanaged
+@final
+export class Invocation {
+  dubboVersion: Span = new Span();
+  path: Span = new Span();
+  serviceVersion: Span = new Span();
+  /** The method as the head names it: `$invoke` for a generic call. */
+  headMethod: Span = new Span();
+  /** JVM type descriptors in a row, one for each argument. */
+  descriptor: Span = new Span();
+  /** The first argument of a generic call: the method it really calls. */
+  genericMethod: Span = new Span();
+  /** What to look for among the attachments; null: the body is not read so far. */
+  attachments: AttachmentQuery | null = null;
+  /** Whether the five strings were read; they are good even if what follows could not be. */
+  headRead: bool = false;
+  /** Whether the attachments were read to their end. */
+  attachmentsRead: bool = false;
+
+  /** Forgets the last body. */
+  clear(): void {
+    this.dubboVersion.clear();
+    this.path.clear();
+    this.serviceVersion.clear();
+    this.headMethod.clear();
+    this.descriptor.clear();
+    this.genericMethod.clear();
+    this.headRead = false;
+    this.attachmentsRead = false;
+    const attachments = this.attachments;
+    if (attachments) attachments.clear();
+  }
+
+  /** The method that is really called. */
+  get method(): Span {
+    return this.genericMethod.start != 0 ? this.genericMethod : this.headMethod;
+  }
+
+  /**
+   * Whether the call is generic: `$invoke` or `$invokeAsync` with method name, types and arguments
+   * as its three arguments (org.apache.dubbo.rpc.service.GenericService).
+   */
+  get isGeneric(): bool {
+    const method = this.headMethod;
+    if (method.length < 7 || load<u8>(method.start) != 0x24) return false;
+    return (
+      sameAscii(method.start, method.length, "$invoke") ||
+      sameAscii(method.start, method.length, "$invokeAsync")
+    );
+  }
+}
+
+/** More arguments than a JVM method may have (JVMS 4.3.3). */
+const MAX_ARGUMENTS: u32 = 255;
+/** `argumentCount` answers this for a descriptor that is none. */
+export const BAD_DESCRIPTOR: u32 = 0xffffffff;
+
+/**
+ * Counts the JVM type descriptors in a row in `descriptor` (`I`, `Ljava/util/Map;`, `[B`, `[[I`).
+ *
+ * @returns 0 to 255, or `BAD_DESCRIPTOR`
+ */
+export function argumentCount(descriptor: Span): u32 {
+  let p = descriptor.start;
+  const end = p + descriptor.length;
+  let count: u32 = 0;
+  while (p < end) {
+    while (p < end && load<u8>(p) == 0x5b) p++; // [
+    if (p == end) return BAD_DESCRIPTOR;
+    switch (load<u8>(p++)) {
+      case 0x42: // B
+      case 0x43: // C
+      case 0x44: // D
+      case 0x46: // F
+      case 0x49: // I
+      case 0x4a: // J
+      case 0x53: // S
+      case 0x5a: // Z
+        break;
+      case 0x4c: // L…;
+        while (p < end && load<u8>(p) != 0x3b) p++;
+        if (p++ == end) return BAD_DESCRIPTOR;
+        break;
+      default:
+        return BAD_DESCRIPTOR;
+    }
+    if (++count > MAX_ARGUMENTS) return BAD_DESCRIPTOR;
+  }
+  return count;
+}

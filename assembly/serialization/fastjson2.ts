@@ -1,0 +1,130 @@
+/**
+ * Bodies in fastjson2 (serialization id 23): the invocation of a request, the kind of a result.
+ *
+ *     body  ::= field{5} field{arguments} field       head, arguments, attachments (an object)
+ *     field ::= length(4, big endian) JSONB value     so that a field is passed without being read
+ *
+ * Source: org.apache.dubbo.common.serialize.fastjson2.FastJson2ObjectOutput, held against captured
+ * frames. See jsonb.ts for the values.
+ */
+import { AttachmentQuery } from "../dubbo/attachments";
+import { argumentCount, BAD_DESCRIPTOR, Invocation } from "../dubbo/invocation";
+import { loadU32 } from "../wire/bytes";
+import { bytesLeft, failed, INCOMPLETE, MALFORMED } from "../wire/position";
+import { Span } from "../wire/span";
+import { isJsonbString, NULL, OBJECT, OBJECT_END, readJsonbString, skipJsonb } from "./jsonb";
+
+const LENGTH_SIZE: u32 = 4;
+
+/** Reads the body from `p` to `end` into `out`; answers an address or a failure. */
+export function readFastjson2Invocation(p: usize, end: usize, out: Invocation): usize {
+  p = readStringField(p, end, out.dubboVersion);
+  if (failed(p)) return p;
+  p = readStringField(p, end, out.path);
+  if (failed(p)) return p;
+  p = readStringField(p, end, out.serviceVersion);
+  if (failed(p)) return p;
+  p = readStringField(p, end, out.headMethod);
+  if (failed(p)) return p;
+  p = readStringField(p, end, out.descriptor);
+  if (failed(p)) return p;
+  if (out.isGeneric) {
+    const next = readStringField(p, end, out.genericMethod);
+    if (next == INCOMPLETE) return INCOMPLETE;
+    if (failed(next)) out.genericMethod.clear();
+  }
+  out.headRead = true;
+  const attachments = out.attachments;
+  if (!attachments) return p;
+
+  let count = argumentCount(out.descriptor);
+  if (count == BAD_DESCRIPTOR) return MALFORMED;
+  while (count-- > 0) {
+    p = skipField(p, end);
+    if (failed(p)) return p;
+  }
+  const fieldEnd = skipField(p, end);
+  if (failed(fieldEnd)) return fieldEnd;
+  const read = readAttachments(p + LENGTH_SIZE, fieldEnd, attachments);
+  if (failed(read)) return insideField(read);
+  out.attachmentsRead = true;
+  return fieldEnd;
+}
+
+function readAttachments(p: usize, end: usize, attachments: AttachmentQuery): usize {
+  if (p >= end) return MALFORMED;
+  const code = load<u8>(p++);
+  if (code == NULL) return p;
+  if (code != OBJECT) return MALFORMED;
+  while (p < end) {
+    if (load<u8>(p) == OBJECT_END) return p + 1;
+    let wanted: Span | null = null;
+    if (isJsonbString(load<u8>(p))) {
+      p = readJsonbString(p, end, key());
+      if (failed(p)) return p;
+      wanted = attachments.find(key().start, key().length);
+    } else {
+      p = skipJsonb(p, end, 1);
+      if (failed(p)) return p;
+    }
+    if (p >= end) return MALFORMED;
+    if (wanted && isJsonbString(load<u8>(p))) {
+      p = readJsonbString(p, end, wanted);
+    } else {
+      // A key that stands twice has its last value, as in the peers' maps.
+      if (wanted) wanted.clear();
+      p = skipJsonb(p, end, 1);
+    }
+    if (failed(p)) return p;
+  }
+  return MALFORMED;
+}
+
+const KEY = memory.data(16);
+
+/** The key of the attachment that is being read. */
+function key(): Span {
+  return changetype<Span>(KEY);
+}
+
+/** Answers where the field at `p` ends. */
+function skipField(p: usize, end: usize): usize {
+  if (LENGTH_SIZE > bytesLeft(p, end)) return INCOMPLETE;
+  const length = loadU32(p);
+  p += LENGTH_SIZE;
+  return length > bytesLeft(p, end) ? INCOMPLETE : p + length;
+}
+
+function readStringField(p: usize, end: usize, span: Span): usize {
+  if (LENGTH_SIZE + 1 > bytesLeft(p, end)) return INCOMPLETE;
+  const length = loadU32(p);
+  p += LENGTH_SIZE;
+  // What cannot be a string or null is told before its last byte has come, so that a length which
+  // lies does not make us wait for it.
+  if (length == 0 || (load<u8>(p) != NULL && !isJsonbString(load<u8>(p)))) return MALFORMED;
+  if (length > bytesLeft(p, end)) return INCOMPLETE;
+  const fieldEnd = p + length;
+  const next = readJsonbString(p, fieldEnd, span);
+  return failed(next) ? insideField(next) : fieldEnd;
+}
+
+/** A value that is longer than its own field lies about its length: more bytes will not mend it. */
+function insideField(failure: usize): usize {
+  return failure == INCOMPLETE ? MALFORMED : failure;
+}
+
+/**
+ * Reads the result's kind at `p`: a field that holds an int8, or a small int.
+ *
+ * @returns the `ResultKind`, or -1 where no kind stands
+ */
+export function readFastjson2ResultKind(p: usize, end: usize): i32 {
+  const fieldEnd = skipField(p, end);
+  if (failed(fieldEnd)) return -1;
+  const length = fieldEnd - p - LENGTH_SIZE;
+  p += LENGTH_SIZE;
+  let kind: i32 = -1;
+  if (length == 2 && load<u8>(p) == 0xbd) kind = load<u8>(p, 1);
+  else if (length == 1) kind = load<u8>(p);
+  return kind <= 5 ? kind : -1;
+}

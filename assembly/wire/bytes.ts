@@ -1,0 +1,37 @@
+/**
+ * Big-endian loads and stores, and a comparison of bytes.
+ *
+ * WebAssembly memory is little endian, the Dubbo wire is big endian; nothing else lives here.
+ * None of these functions checks a bound: each needs its bytes to be inside linear memory, and the
+ * caller says why they are.
+ */
+
+/** Loads the unsigned 16-bit big-endian number at `p`; two bytes must be readable. */
+export function loadU16(p: usize): u32 {
+  return bswap<u16>(load<u16>(p));
+}
+
+/** Loads the unsigned 32-bit big-endian number at `p`; four bytes must be readable. */
+export function loadU32(p: usize): u32 {
+  return bswap<u32>(load<u32>(p));
+}
+
+/** Loads the unsigned 64-bit big-endian number at `p`; eight bytes must be readable. */
+export function loadU64(p: usize): u64 {
+  return bswap<u64>(load<u64>(p));
+}
+
+/** Whether the `length` bytes at `a` and at `b` are the same; both must be readable. */
+export function sameBytes(a: usize, b: usize, length: u32): bool {
+  return memory.compare(a, b, length) == 0;
+}
+
+/** Whether the `length` bytes at `p` are exactly the characters of `text`, which must be ASCII. */
+export function sameAscii(p: usize, length: u32, text: string): bool {
+  if (length != <u32>text.length) return false;
+  const units = changetype<usize>(text);
+  for (let i: u32 = 0; i < length; i++) {
+    if (<u16>load<u8>(p + i) != load<u16>(units + (i << 1))) return false;
+  }
+  return true;
+}
