@@ -74,6 +74,8 @@ export class FrameReader {
   private headerLength: u8 = 0;
   /** Whether the offered bytes are all that will ever be offered of this body. */
   bodyComplete: bool = false;
+  /** Whether a whole frame has passed: what comes then is no longer a first impression. */
+  hadFrames: bool = false;
 
   /** The address of the current frame's header, from HEAD to FRAME_END. */
   get header(): usize {
@@ -124,6 +126,7 @@ export class FrameReader {
     if (this.rest != 0) return Step.NEED_BYTES;
     this.state = State.HEADER;
     this.headerLength = 0;
+    this.hadFrames = true;
     return Step.FRAME_END;
   }
 

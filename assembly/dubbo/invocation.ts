@@ -44,6 +44,19 @@ export class Invocation {
     if (attachments) attachments.clear();
   }
 
+  /** Gives the invocation and its query back. */
+  free(): void {
+    const attachments = this.attachments;
+    if (attachments) attachments.free();
+    heap.free(changetype<usize>(this.dubboVersion));
+    heap.free(changetype<usize>(this.path));
+    heap.free(changetype<usize>(this.serviceVersion));
+    heap.free(changetype<usize>(this.headMethod));
+    heap.free(changetype<usize>(this.descriptor));
+    heap.free(changetype<usize>(this.genericMethod));
+    heap.free(changetype<usize>(this));
+  }
+
   /** The method that is really called. */
   get method(): Span {
     return this.genericMethod.start != 0 ? this.genericMethod : this.headMethod;

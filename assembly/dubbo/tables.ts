@@ -58,6 +58,25 @@ export function serializationName(id: u32): string {
 
 export const STATUS_OK: u8 = 20;
 
+/** Where an id or status has no name, its number does not matter: 0 stands for all of them. */
+export const UNNAMED: u32 = 0;
+
+// Names are literals, so the same name has the same address.
+
+/** `id`, or `UNNAMED` if Dubbo never gave it out; so that counters do not grow with numbers. */
+export function knownSerialization(id: u8): u32 {
+  return changetype<usize>(serializationName(id)) == changetype<usize>(serializationName(UNNAMED))
+    ? UNNAMED
+    : id;
+}
+
+/** `status`, or `UNNAMED` if Dubbo never gave it out. */
+export function knownStatus(status: u8): u32 {
+  return changetype<usize>(statusName(status)) == changetype<usize>(statusName(UNNAMED))
+    ? UNNAMED
+    : status;
+}
+
 /** The name of a response `status`; `UNKNOWN` for a number that Dubbo never gave out. */
 export function statusName(status: u32): string {
   switch (status) {

@@ -62,18 +62,16 @@ export function readResultKind(serialization: u8, p: usize, end: usize): i32 {
 
 const READONLY_TEXT: u8 = 0x52; // "R", HeaderExchangeServer's READONLY_EVENT
 const WRITEABLE_TEXT: u8 = 0x57; // "W", WRITEABLE_EVENT
-const LONGEST_EVENT: u32 = 16;
 
 /**
- * Tells an event by its body of `length` bytes at `p`.
+ * Tells an event by its whole body of `length` bytes at `p`.
  *
  * In every serialization an event is null (a heartbeat) or a string of one character, which is the
- * body's last one (in fastjson followed by a quote and a line's end): so the end of a short body tells
- * it, whatever the serialization.
+ * body's last one (in fastjson followed by a quote and a line's end): so the end of the body tells it,
+ * whatever the serialization. No event of Dubbo's is longer than 16 bytes.
  */
 export function readEventKind(p: usize, length: u32): EventKind {
   if (length == 0) return EventKind.HEARTBEAT;
-  if (length > LONGEST_EVENT) return EventKind.OTHER;
   let last = p + length - 1;
   while (last > p && isFastjsonEnd(load<u8>(last))) last--;
   switch (load<u8>(last)) {

@@ -1,0 +1,75 @@
+/**
+ * Checks of JSON values that remember the first thing that is wrong, with its path.
+ *
+ * Each answers the value in the form asked for, or a default where it is absent. After an error the
+ * answers mean nothing: look at `error` at the end.
+ */
+import { JsonType, JsonValue } from "./json";
+
+export class Checker {
+  /** Path, value and what was expected; empty while everything is right. */
+  error: string = "";
+
+  /** Notes that `value` at `path` is not what was `expected`. */
+  refuse(path: string, value: JsonValue, expected: string): void {
+    if (this.error.length == 0) {
+      this.error = path + " is " + value.toString() + ", expected " + expected;
+    }
+  }
+
+  /** Whether `value` is an object that has no members but `keys`. */
+  object(path: string, value: JsonValue, keys: string[]): bool {
+    if (value.type != JsonType.OBJECT) {
+      this.refuse(path, value, "an object");
+      return false;
+    }
+    for (let i = 0; i < value.keys.length; i++) {
+      if (keys.includes(value.keys[i])) continue;
+      this.refuse(path + "." + value.keys[i], value.items[i], "one of the keys " + keys.join(", "));
+      return false;
+    }
+    return true;
+  }
+
+  /** A whole number from `from` to `to`, however it is written (Envoy writes a Struct's as doubles). */
+  integer(path: string, value: JsonValue | null, from: u32, to: u32, otherwise: u32): u32 {
+    if (!value) return otherwise;
+    const number = value.number;
+    const isWhole = value.type == JsonType.NUMBER && Math.floor(number) == number;
+    if (!isWhole || number < from || number > to) {
+      this.refuse(path, value, "a whole number from " + from.toString() + " to " + to.toString());
+      return otherwise;
+    }
+    return <u32>number;
+  }
+
+  /** Which of `choices` the string is: its index, or `otherwise`. */
+  choice(path: string, value: JsonValue | null, choices: string[], otherwise: i32): i32 {
+    if (!value) return otherwise;
+    const index = value.type == JsonType.STRING ? choices.indexOf(value.text) : -1;
+    if (index < 0) {
+      this.refuse(path, value, "one of " + choices.join(", "));
+      return otherwise;
+    }
+    return index;
+  }
+
+  /** The elements of a list with at most `most` of them; none where it is absent. */
+  list(path: string, value: JsonValue | null, most: i32): JsonValue[] {
+    if (!value) return [];
+    if (value.type != JsonType.ARRAY || value.items.length > most) {
+      this.refuse(path, value, "a list of at most " + most.toString() + " elements");
+      return [];
+    }
+    return value.items;
+  }
+
+  /** A string of 1 to `most` characters. */
+  name(path: string, value: JsonValue, most: i32): string {
+    if (value.type == JsonType.STRING && value.text.length > 0 && value.text.length <= most) {
+      return value.text;
+    }
+    this.refuse(path, value, "a string of 1 to " + most.toString() + " characters");
+    return "";
+  }
+}

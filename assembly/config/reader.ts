@@ -1,0 +1,138 @@
+/**
+ * A plugin's configuration, a Struct or JSON, to `Config`, every error with its path.
+ *
+ * The shape is the filter's public interface; docs/configuration.schema.json says it too, and a test
+ * holds the two together.
+ */
+import { Checker } from "./checker";
+import {
+  Config,
+  DEFAULT_MAX_BODY_BYTES,
+  DEFAULT_MAX_IN_FLIGHT,
+  DEFAULT_MAX_SERIES,
+  SideSetting,
+} from "./config";
+import { JsonParser, JsonValue } from "./json";
+import { StructReader } from "./struct";
+
+/** The first byte of every Struct that is not empty. */
+const STRUCT_TAG: u8 = 0x0a;
+/** A body's length is a signed number in the peers. */
+const LONGEST_BODY: u32 = 0x7fffffff;
+/** Each of these costs Envoy about ten metrics that it never frees. */
+const MOST_SERIES: u32 = 100000;
+/** Each of these costs the module 64 bytes. */
+const MOST_IN_FLIGHT: u32 = 65536;
+/** Names in the allow-list. */
+const MOST_INTERFACES: i32 = 10000;
+/** Characters of a name in the allow-list: longer ones could not be told apart, see MAX_VALUE. */
+const LONGEST_NAME: i32 = 200;
+
+export class ConfigReader {
+  private checker: Checker = new Checker();
+
+  /** What is wrong with the configuration read last; empty if nothing is. */
+  get error(): string {
+    return this.checker.error;
+  }
+
+  /**
+   * Reads `length` bytes at `bytes`: a Struct, or JSON text; nothing at all means all defaults.
+   *
+   * @param seed for the hashes of names
+   * @returns the configuration, or null with `error` set
+   */
+  read(bytes: usize, length: u32, seed: u64): Config | null {
+    const config = new Config(seed);
+    if (length == 0) return config;
+    const root = this.parse(bytes, length);
+    if (root) this.readRoot(root, config);
+    if (this.checker.error.length == 0) return config;
+    config.free();
+    return null;
+  }
+
+  /**
+   * A Struct begins with the tag of its first entry, which JSON knows as white space: so what begins
+   * with it is JSON only if it is no Struct.
+   */
+  private parse(bytes: usize, length: u32): JsonValue | null {
+    if (load<u8>(bytes) == STRUCT_TAG) {
+      const struct = new StructReader(bytes, bytes + length).read();
+      if (struct) return struct;
+    }
+    const parser = new JsonParser(String.UTF8.decodeUnsafe(bytes, length));
+    const root = parser.parse();
+    if (!root) this.checker.error = "$ is " + parser.error;
+    return root;
+  }
+
+  private readRoot(root: JsonValue, config: Config): void {
+    const checker = this.checker;
+    if (!checker.object("$", root, ["side", "max_body_bytes", "metrics"])) return;
+    const sides = ["auto", "consumer", "provider"];
+    config.side = <SideSetting>checker.choice("$.side", root.member("side"), sides, 0);
+    config.maxBodyBytes = checker.integer(
+      "$.max_body_bytes",
+      root.member("max_body_bytes"),
+      1,
+      LONGEST_BODY,
+      DEFAULT_MAX_BODY_BYTES,
+    );
+    const metrics = root.member("metrics");
+    if (metrics) this.readMetrics(metrics, config);
+  }
+
+  private readMetrics(metrics: JsonValue, config: Config): void {
+    const checker = this.checker;
+    const path = "$.metrics";
+    const keys = ["labels", "max_series", "interfaces", "duration_unit", "max_in_flight"];
+    if (!checker.object(path, metrics, keys)) return;
+    const labels = metrics.member("labels");
+    if (labels) config.labels = this.readLabels(path + ".labels", labels);
+    config.maxSeries = checker.integer(
+      path + ".max_series",
+      metrics.member("max_series"),
+      1,
+      MOST_SERIES,
+      DEFAULT_MAX_SERIES,
+    );
+    this.readInterfaces(path + ".interfaces", metrics.member("interfaces"), config);
+    const unit = metrics.member("duration_unit");
+    const units = ["milliseconds", "microseconds"];
+    config.durationInMicroseconds = checker.choice(path + ".duration_unit", unit, units, 0) == 1;
+    config.maxInFlight = checker.integer(
+      path + ".max_in_flight",
+      metrics.member("max_in_flight"),
+      1,
+      MOST_IN_FLIGHT,
+      DEFAULT_MAX_IN_FLIGHT,
+    );
+  }
+
+  private readLabels(path: string, value: JsonValue): u32 {
+    // In the order of the LABEL_… bits.
+    const names = ["interface", "method", "version", "group"];
+    const items = this.checker.list(path, value, names.length);
+    let labels: u32 = 0;
+    for (let i = 0; i < items.length; i++) {
+      const itemPath = path + "[" + i.toString() + "]";
+      const index = this.checker.choice(itemPath, items[i], names, -1);
+      if (index < 0) return 0;
+      const bit: u32 = 1 << index;
+      if (labels & bit) this.checker.refuse(itemPath, items[i], "each label once");
+      labels |= bit;
+    }
+    return labels;
+  }
+
+  private readInterfaces(path: string, value: JsonValue | null, config: Config): void {
+    const items = this.checker.list(path, value, MOST_INTERFACES);
+    for (let i = 0; i < items.length; i++) {
+      const itemPath = path + "[" + i.toString() + "]";
+      const name = String.UTF8.encode(this.checker.name(itemPath, items[i], LONGEST_NAME));
+      if (this.checker.error.length != 0) return;
+      config.interfaces.add(changetype<usize>(name), name.byteLength);
+    }
+  }
+}

@@ -1,0 +1,30 @@
+/**
+ * The host's plugin configuration into a plugin, or a line in Envoy's log that says why not.
+ */
+import { ConfigReader } from "./config/reader";
+import { hashSeed, setPlugin } from "./contexts";
+import { BufferType, fetch, lastLength } from "./host/buffers";
+import { log, LogLevel } from "./host/log";
+import { setTickPeriod } from "./host/timer";
+import { FLUSH_PERIOD, Plugin } from "./plugin";
+
+/**
+ * Makes the plugin of root context `rootId` from the `size` bytes of configuration that the host
+ * holds; call it in `proxy_on_configure` only.
+ *
+ * @returns whether the configuration was accepted
+ */
+export function configure(rootId: u32, size: u32): bool {
+  let bytes: usize = 0;
+  if (size != 0) bytes = fetch(BufferType.PLUGIN_CONFIGURATION, 0, size);
+  const reader = new ConfigReader();
+  const seed = hashSeed();
+  const config = reader.read(bytes, bytes == 0 ? 0 : lastLength(), seed);
+  if (!config) {
+    log(LogLevel.ERROR, "dubbo: configuration refused: " + reader.error);
+    return false;
+  }
+  setPlugin(rootId, new Plugin(config, seed));
+  setTickPeriod(FLUSH_PERIOD);
+  return true;
+}

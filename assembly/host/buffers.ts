@@ -1,0 +1,39 @@
+/**
+ * The bytes of a connection, as the host shows them in a data callback.
+ */
+import { proxy_get_buffer_bytes } from "@solo-io/proxy-runtime/assembly/imports";
+import { firstAnswer, secondAnswer } from "./memory";
+import { OK } from "./result";
+
+/** Which bytes (proxy-wasm ABI 0.2.1, `proxy_buffer_type_t`). */
+export const enum BufferType {
+  DOWNSTREAM_DATA = 2,
+  UPSTREAM_DATA = 3,
+  PLUGIN_CONFIGURATION = 7,
+}
+
+let fetchedLength: u32 = 0;
+
+/**
+ * Fetches `length` bytes of a buffer from offset `start` on.
+ *
+ * @returns where they lie, good until the next call to the host that answers with bytes; 0 if the host
+ *   has none. `lastLength` says how many there are.
+ */
+export function fetch(type: BufferType, start: u32, length: u32): usize {
+  const address = firstAnswer();
+  const size = secondAnswer();
+  store<usize>(address, 0);
+  store<usize>(size, 0);
+  if (proxy_get_buffer_bytes(type, start, length, address, size) != OK) {
+    fetchedLength = 0;
+    return 0;
+  }
+  fetchedLength = <u32>load<usize>(size);
+  return load<usize>(address);
+}
+
+/** How many bytes the last `fetch` brought. */
+export function lastLength(): u32 {
+  return fetchedLength;
+}

@@ -1,0 +1,82 @@
+/**
+ * The callbacks that Envoy calls: each finds its context and hands over.
+ *
+ * Source: proxy-wasm ABI 0.2.1 for network filters. This is the only file with exports to the host.
+ */
+import { configure } from "./configure";
+import { connectionOf, createContext, deleteContext, endContext, pluginOf } from "./contexts";
+import { lend } from "./host/memory";
+import { ClosedBy } from "./metrics/names";
+
+/** Go on with the bytes. The filter never holds them back. */
+const CONTINUE: u32 = 0;
+/** `proxy_on_downstream_connection_close`: who closed (proxy-wasm ABI, `proxy_peer_type_t`). */
+const PEER_LOCAL: u32 = 1;
+const PEER_REMOTE: u32 = 2;
+
+/** Tells the host which ABI the module speaks. */
+export function proxy_abi_version_0_2_1(): void {}
+
+/** The host asks for `size` bytes to put an answer into. */
+export function malloc(size: u32): usize {
+  return lend(size);
+}
+
+/** The same under the name that newer hosts look for. */
+export function proxy_on_memory_allocate(size: u32): usize {
+  return lend(size);
+}
+
+export function proxy_on_vm_start(_rootId: u32, _configurationSize: u32): u32 {
+  return 1;
+}
+
+/** Answers 0 for a configuration that is not right; the host then refuses the plugin. */
+export function proxy_on_configure(rootId: u32, configurationSize: u32): u32 {
+  const accepted = configure(rootId, configurationSize);
+  // Reading a configuration makes garbage; nothing later does.
+  __collect();
+  return accepted ? 1 : 0;
+}
+
+export function proxy_on_tick(rootId: u32): void {
+  const plugin = pluginOf(rootId);
+  if (plugin) plugin.flush();
+}
+
+export function proxy_on_context_create(id: u32, rootId: u32): void {
+  createContext(id, rootId);
+}
+
+export function proxy_on_new_connection(_id: u32): u32 {
+  return CONTINUE;
+}
+
+export function proxy_on_downstream_data(id: u32, size: u32, _endOfStream: u32): u32 {
+  const connection = connectionOf(id);
+  if (connection) connection.onDownstreamData(size);
+  return CONTINUE;
+}
+
+export function proxy_on_upstream_data(id: u32, size: u32, _endOfStream: u32): u32 {
+  const connection = connectionOf(id);
+  if (connection) connection.onUpstreamData(size);
+  return CONTINUE;
+}
+
+export function proxy_on_downstream_connection_close(id: u32, peer: u32): void {
+  const connection = connectionOf(id);
+  if (!connection) return;
+  if (peer == PEER_LOCAL) connection.onClose(ClosedBy.LOCAL);
+  else if (peer == PEER_REMOTE) connection.onClose(ClosedBy.REMOTE);
+}
+
+/** Answers 1: nothing of ours outlives the context. */
+export function proxy_on_done(id: u32): u32 {
+  endContext(id);
+  return 1;
+}
+
+export function proxy_on_delete(id: u32): void {
+  deleteContext(id);
+}

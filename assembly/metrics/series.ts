@@ -1,0 +1,101 @@
+/**
+ * Everything that is counted under one set of names: an interface, a method, a side.
+ *
+ * A series keeps its names as they came and finds its cells; registry.ts makes series. One cell is one
+ * counter or gauge of Envoy's, with what was added to it since Envoy was last told. Cells of a series
+ * are told apart by a key, the metric and up to two label values, all small numbers:
+ *
+ *     key   bits 0–7 metric   bits 8–15 first label   bits 16–23 second label
+ */
+import { Metric, Side } from "./names";
+
+
+@unmanaged
+@final
+export class Cell {
+  /** The next cell of the same series. */
+  next: Cell | null = null;
+  /** The next cell that waits for a flush. */
+  nextDirty: Cell | null = null;
+  series: Series;
+  key: u32;
+  /** The host's id; meaningful if `isDefined`. */
+  metricId: u32 = 0;
+  isDefined: bool = false;
+  isDirty: bool = false;
+  /** What was added and not yet told to the host. */
+  pending: i64 = 0;
+
+  constructor(series: Series, key: u32) {
+    this.series = series;
+    this.key = key;
+  }
+
+  get metric(): Metric {
+    return <Metric>(this.key & 0xff);
+  }
+
+  get firstLabel(): u32 {
+    return (this.key >> 8) & 0xff;
+  }
+
+  get secondLabel(): u32 {
+    return this.key >> 16;
+  }
+}
+
+/** Makes a cell's key of a metric and the numbers of its label values, each below 256. */
+export function cellKey(metric: Metric, firstLabel: u32 = 0, secondLabel: u32 = 0): u32 {
+  return (metric as u32) | (firstLabel << 8) | (secondLabel << 16);
+}
+
+
+@unmanaged
+@final
+export class Series {
+  /** For the registry's table of series. */
+  hash: u32 = 0;
+  hashNext: Series | null = null;
+  /** The next of all series of the registry. */
+  next: Series | null = null;
+  /** The names' bytes: interface, method, version, group, one behind the other. */
+  names: usize = 0;
+  interfaceLength: u32 = 0;
+  methodLength: u32 = 0;
+  versionLength: u32 = 0;
+  groupLength: u32 = 0;
+  side: Side;
+  /** The host's id of the duration histogram; meaningful if `durationDefined`. */
+  durationId: u32 = 0;
+  durationDefined: bool = false;
+  private cells: Cell | null = null;
+
+  constructor(side: Side) {
+    this.side = side;
+  }
+
+  /** The cell with this key, made if it is not there yet. */
+  cell(key: u32): Cell {
+    let cell = this.cells;
+    while (cell) {
+      if (cell.key == key) return cell;
+      cell = cell.next;
+    }
+    const made = new Cell(this, key);
+    made.next = this.cells;
+    this.cells = made;
+    return made;
+  }
+
+  /** Gives the series and its cells back. */
+  free(): void {
+    let cell = this.cells;
+    while (cell) {
+      const next = cell.next;
+      heap.free(changetype<usize>(cell));
+      cell = next;
+    }
+    if (this.names != 0) heap.free(this.names);
+    heap.free(changetype<usize>(this));
+  }
+}

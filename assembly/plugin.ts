@@ -1,0 +1,125 @@
+/**
+ * One plugin instance, which the host knows as a root context: its configuration and its counters.
+ *
+ * Several live in one VM (an inbound and an outbound listener, two configurations), and a new
+ * configuration makes a new plugin; so nothing of a plugin is global. A plugin that the host has given
+ * up lives on until its last connection has ended.
+ */
+import { Config, LABEL_GROUP, SideSetting } from "./config/config";
+import { AttachmentQuery } from "./dubbo/attachments";
+import { Invocation } from "./dubbo/invocation";
+import { listenerDirection, TrafficDirection } from "./host/properties";
+import { Metric, Side } from "./metrics/names";
+import { Recorder } from "./metrics/recorder";
+import { Registry } from "./metrics/registry";
+import { cellKey } from "./metrics/series";
+import { Span } from "./wire/span";
+
+/** How often counters are told to Envoy, in ms: well below any scrape interval. */
+export const FLUSH_PERIOD: u32 = 500;
+
+/**
+ * The most bytes of a request's head that are read: five names of ordinary length need 150 to 250, a
+ * descriptor of 255 long class names fits.
+ */
+const HEAD_WINDOW: u32 = 32 * 1024;
+/** The most bytes of a body that are read for its attachments, which are its last bytes. */
+const ATTACHMENTS_WINDOW: u32 = 1024 * 1024;
+
+
+@unmanaged
+@final
+export class Plugin {
+  config: Config;
+  registry: Registry;
+  recorder: Recorder;
+  /** What the request that is being read calls; requests are read one at a time. */
+  invocation: Invocation = new Invocation();
+  /** The most bytes that are read of a request's body. */
+  requestWindow: u32 = HEAD_WINDOW;
+  side: Side;
+  private group: Span | null = null;
+  private interfaceName: Span | null = null;
+  private none: Span = new Span();
+  private connections: u32 = 0;
+  private retired: bool = false;
+
+  /**
+   * Call it in the root context's `proxy_on_configure`: it asks for the listener's direction.
+   *
+   * @param config becomes the plugin's own
+   * @param seed for hashes
+   */
+  constructor(config: Config, seed: u64) {
+    this.config = config;
+    const side = sideOf(config);
+    this.side = side;
+    this.registry = new Registry(config, side, seed);
+    this.recorder = new Recorder(config.durationInMicroseconds);
+    if (config.hasLabel(LABEL_GROUP)) {
+      const query = new AttachmentQuery();
+      this.group = query.want("group");
+      this.interfaceName = query.want("interface");
+      this.invocation.attachments = query;
+      this.requestWindow = ATTACHMENTS_WINDOW;
+    }
+  }
+
+  /** The interface of the invocation read last: its attachment where that was read, else the path. */
+  get calledInterface(): Span {
+    const fromAttachments = this.interfaceName;
+    return fromAttachments && fromAttachments.length != 0 ? fromAttachments : this.invocation.path;
+  }
+
+  /** The group of the invocation read last. */
+  get calledGroup(): Span {
+    const group = this.group;
+    if (!group) return this.none;
+    return this.invocation.attachmentsRead ? group : this.registry.unknownName;
+  }
+
+  /** Adds `amount` to a counter of the plugin's own. */
+  add(metric: Metric, amount: i64, firstLabel: u32 = 0, secondLabel: u32 = 0): void {
+    this.recorder.add(this.registry.plugin, cellKey(metric, firstLabel, secondLabel), amount);
+  }
+
+  /** Tells Envoy what was counted. */
+  flush(): void {
+    this.recorder.flush();
+  }
+
+  /** A connection begins to use the plugin. */
+  retain(): void {
+    this.connections++;
+  }
+
+  /** A connection has ended. */
+  release(): void {
+    this.connections--;
+    if (this.retired && this.connections == 0) this.free();
+  }
+
+  /** The host has given the plugin up: the last connection ends it. */
+  retire(): void {
+    this.flush();
+    this.retired = true;
+    if (this.connections == 0) this.free();
+  }
+
+  private free(): void {
+    this.flush();
+    this.recorder.free();
+    this.registry.free();
+    this.config.free();
+    this.invocation.free();
+    heap.free(changetype<usize>(this.none));
+    heap.free(changetype<usize>(this));
+  }
+}
+
+function sideOf(config: Config): Side {
+  if (config.side == SideSetting.CONSUMER) return Side.CONSUMER;
+  if (config.side == SideSetting.PROVIDER) return Side.PROVIDER;
+  // A listener that does not say is dialled by applications, as the local one on 20880 is.
+  return listenerDirection() == TrafficDirection.INBOUND ? Side.PROVIDER : Side.CONSUMER;
+}

@@ -1,0 +1,125 @@
+/**
+ * Calls in flight: from a request's end to its answer's, of all connections of a VM.
+ *
+ * One table for all connections, found by (connection, direction, request id), and one list for each
+ * connection, oldest first. So an idle connection costs nothing here, and calls that ended are used
+ * again for the next ones.
+ */
+import { Direction } from "../metrics/names";
+import { Series } from "../metrics/series";
+import { hashU64 } from "../wire/hash";
+import { HashTable } from "../wire/hash_table";
+
+/**
+ * Calls of all connections of a VM that are followed at once, about 16 MiB: far more than a worker
+ * serves, and what hostile connections may cost at most.
+ */
+const MAX_CALLS: u32 = 262144;
+
+
+@unmanaged
+@final
+export class Call {
+  /** For the table. */
+  hash: u32 = 0;
+  hashNext: Call | null = null;
+  /** The connection's next older and next younger call; `older` also links unused ones. */
+  older: Call | null = null;
+  younger: Call | null = null;
+  list: CallList;
+  series: Series;
+  id: u64 = 0;
+  /** When the request's last byte had passed, in nanoseconds. */
+  startedAt: u64 = 0;
+  /** Who sent the request. */
+  direction: Direction = Direction.DOWNSTREAM;
+
+  constructor(list: CallList, series: Series) {
+    this.list = list;
+    this.series = series;
+  }
+}
+
+/** The calls in flight of one connection. */
+@unmanaged
+@final
+export class CallList {
+  oldest: Call | null = null;
+  youngest: Call | null = null;
+  count: u32 = 0;
+}
+
+/** The table of all calls; one in each VM. */
+@unmanaged
+@final
+export class CallTable {
+  private table: HashTable<Call> = new HashTable<Call>();
+  private unused: Call | null = null;
+  private seed: u64;
+
+  /** @param seed for the hashes of request ids, which peers choose */
+  constructor(seed: u64) {
+    this.seed = seed;
+  }
+
+  /** Whether no further call can be followed. */
+  get isFull(): bool {
+    return this.table.count >= MAX_CALLS;
+  }
+
+  /** The call of `list` with this direction and id, or null. */
+  find(list: CallList, direction: Direction, id: u64): Call | null {
+    const hash = this.hashOf(list, direction, id);
+    let call = this.table.first(hash);
+    while (call) {
+      if (call.id == id && call.list == list && call.direction == direction) return call;
+      call = call.hashNext;
+    }
+    return null;
+  }
+
+  /** Follows a call from `startedAt` (ns) on; there must be none like it, and room. */
+  start(list: CallList, direction: Direction, id: u64, series: Series, startedAt: u64): void {
+    let call = this.unused;
+    if (call) {
+      this.unused = call.older;
+      call.list = list;
+      call.series = series;
+    } else {
+      call = new Call(list, series);
+    }
+    call.id = id;
+    call.direction = direction;
+    call.startedAt = startedAt;
+    call.hash = this.hashOf(list, direction, id);
+    this.table.insert(call);
+
+    const youngest = list.youngest;
+    call.older = youngest;
+    call.younger = null;
+    if (youngest) youngest.younger = call;
+    else list.oldest = call;
+    list.youngest = call;
+    list.count++;
+  }
+
+  /** Ends following `call`, which may not be used afterwards. */
+  end(call: Call): void {
+    this.table.remove(call);
+    const list = call.list;
+    const older = call.older;
+    const younger = call.younger;
+    if (older) older.younger = younger;
+    else list.oldest = younger;
+    if (younger) younger.older = older;
+    else list.youngest = older;
+    list.count--;
+    call.older = this.unused;
+    this.unused = call;
+  }
+
+  private hashOf(list: CallList, direction: Direction, id: u64): u32 {
+    const owner = changetype<usize>(list) | (direction as usize);
+    return <u32>hashU64(this.seed ^ ((<u64>owner) << 32), id);
+  }
+}

@@ -1,0 +1,358 @@
+/**
+ * One downstream connection: bytes of both directions into frames, frames into what is counted.
+ *
+ * Both directions carry requests and responses: a provider may call back over the connection that its
+ * consumer opened. A call is counted when its frame's last byte has passed, so that how the stream was
+ * cut into reads changes nothing. As soon as one direction is not Dubbo the whole connection is passed
+ * through unseen, because answers and questions could not be told from each other any more.
+ */
+import { Step } from "../dubbo/frame_reader";
+import {
+  bodyLengthOf,
+  flagOf,
+  HEADER_LENGTH,
+  isEvent,
+  isRequest,
+  isTwoway,
+  requestIdOf,
+  serializationOf,
+  statusOf,
+} from "../dubbo/header";
+import { EventKind, knownSerialization, knownStatus, ResultKind, STATUS_OK } from "../dubbo/tables";
+import { BufferType, fetch, lastLength } from "../host/buffers";
+import { now } from "../host/clock";
+import {
+  CallKind,
+  ClosedBy,
+  Direction,
+  EventLabel,
+  Metric,
+  Outcome,
+  Reason,
+  Side,
+} from "../metrics/names";
+import { cellKey, Series } from "../metrics/series";
+import { Plugin } from "../plugin";
+import { NO_KIND, readEventKind, readInvocation, readResultKind } from "../serialization/bodies";
+import { failed, INCOMPLETE, UNSUPPORTED } from "../wire/position";
+import { Call, CallList, CallTable } from "./calls";
+import { Half } from "./half";
+
+/**
+ * Bytes fetched from the host at once. Each fetch costs the host about 0.6 µs, so it should bring all
+ * of a read of many small frames (Envoy reads 16 to 128 KiB at once) …
+ */
+const FETCH_WINDOW: u32 = 32 * 1024;
+/** … but of large frames only a head, because copying a body costs more than a second fetch. */
+const LARGE_FETCH_WINDOW: u32 = 512;
+/** A body of this many bytes makes the frames that follow it be held for large ones. */
+const LARGE_BODY: u32 = 2048;
+
+
+@unmanaged
+@final
+export class Connection {
+  /** For the table of contexts. */
+  hash: u32;
+  hashNext: Connection | null = null;
+  private plugin: Plugin;
+  private table: CallTable;
+  private downstream: Half = new Half(Direction.DOWNSTREAM);
+  private upstream: Half = new Half(Direction.UPSTREAM);
+  private calls: CallList = new CallList();
+  private closedBy: ClosedBy = ClosedBy.UNKNOWN;
+  private isPassedThrough: bool = false;
+
+  /**
+   * @param contextId the host's number of the connection
+   * @param plugin whose configuration holds for it
+   * @param table where its calls in flight are kept
+   */
+  constructor(contextId: u32, plugin: Plugin, table: CallTable) {
+    this.hash = contextId;
+    this.plugin = plugin;
+    this.table = table;
+    plugin.retain();
+    plugin.add(Metric.CONNECTIONS, 1);
+    plugin.add(Metric.CONNECTIONS_ACTIVE, 1);
+  }
+
+  /** The host's number of the connection. */
+  get contextId(): u32 {
+    return this.hash;
+  }
+
+  /** Takes in `size` bytes that the client has sent; call it in `proxy_on_downstream_data` only. */
+  onDownstreamData(size: u32): void {
+    if (!this.isPassedThrough) this.read(this.downstream, BufferType.DOWNSTREAM_DATA, size);
+  }
+
+  /** Takes in `size` bytes that the server has sent; call it in `proxy_on_upstream_data` only. */
+  onUpstreamData(size: u32): void {
+    if (!this.isPassedThrough) this.read(this.upstream, BufferType.UPSTREAM_DATA, size);
+  }
+
+  /** The connection's client side was closed. */
+  onClose(closedBy: ClosedBy): void {
+    this.closedBy = closedBy;
+  }
+
+  /** The connection has ended: what it leaves behind is counted, and it may not be used any more. */
+  end(): void {
+    const plugin = this.plugin;
+    if (!this.isPassedThrough) {
+      this.endHalf(this.downstream);
+      this.endHalf(this.upstream);
+    }
+    this.dropCalls(Metric.UNANSWERED, this.closedBy);
+    plugin.add(Metric.CONNECTIONS_ACTIVE, -1);
+    plugin.flush();
+    this.downstream.releaseCarry();
+    this.upstream.releaseCarry();
+    heap.free(changetype<usize>(this.downstream));
+    heap.free(changetype<usize>(this.upstream));
+    heap.free(changetype<usize>(this.calls));
+    heap.free(changetype<usize>(this));
+    plugin.release();
+  }
+
+  private read(half: Half, type: BufferType, size: u32): void {
+    const maxBody = this.plugin.config.maxBodyBytes;
+    const requestWindow = this.plugin.requestWindow;
+    let time: u64 = 0;
+    let offset: u32 = 0;
+    while (offset < size) {
+      const left = size - offset;
+      const passable = half.passable;
+      if (passable != 0) {
+        const passed = min<u32>(passable, left);
+        half.pass(passed);
+        offset += passed;
+      } else {
+        const bytes = fetch(
+          type,
+          offset,
+          min<u32>(left, half.expectsLarge ? LARGE_FETCH_WINDOW : FETCH_WINDOW),
+        );
+        const length = lastLength();
+        if (bytes == 0 || length == 0) {
+          // Bytes that were not shown leave the reader out of step for good.
+          this.passThrough(half, Step.FOREIGN);
+          return;
+        }
+        half.feed(bytes, length);
+        offset += length;
+      }
+
+      let step = half.next(maxBody, requestWindow);
+      while (step != Step.NEED_BYTES) {
+        if (step == Step.HEAD) {
+          this.onHead(half);
+        } else if (step == Step.FRAME_END) {
+          if (time == 0) time = now();
+          this.onFrameEnd(half, time);
+        } else {
+          this.passThrough(half, step);
+          return;
+        }
+        step = half.next(maxBody, requestWindow);
+      }
+    }
+  }
+
+  private onHead(half: Half): void {
+    const flag = flagOf(half.header);
+    half.expectsLarge = bodyLengthOf(half.header) >= LARGE_BODY;
+    if (!isEvent(flag)) {
+      if (isRequest(flag)) {
+        if (!this.readRequest(half, flag)) return;
+      } else if (!this.readResponse(half, flag)) {
+        return;
+      }
+    } else if (!this.readEvent(half, flag)) {
+      return;
+    }
+    half.accept();
+  }
+
+  /** Whether the head was read as far as it will be; else more bytes are awaited. */
+  private readRequest(half: Half, flag: u8): bool {
+    const plugin = this.plugin;
+    const serialization = serializationOf(flag);
+    const invocation = plugin.invocation;
+    const end = half.body + half.bodyLength;
+    const result = readInvocation(serialization, half.body, end, invocation);
+    if (result == INCOMPLETE && !half.bodyComplete && half.keep()) return false;
+    const side = this.sideOfCall(half.direction);
+    if (!invocation.headRead) {
+      half.series = plugin.registry.otherOf(side);
+      if (result != UNSUPPORTED) {
+        const isCut = result == INCOMPLETE && half.bodyLength < bodyLengthOf(half.header);
+        plugin.add(
+          Metric.DECODE_ERRORS,
+          1,
+          isCut ? Reason.HEAD_TOO_LONG : Reason.MALFORMED_REQUEST,
+        );
+      }
+      return true;
+    }
+    if (failed(result) && result != UNSUPPORTED) {
+      plugin.add(Metric.DECODE_ERRORS, 1, Reason.MALFORMED_ATTACHMENTS);
+    }
+    half.series = plugin.registry.resolve(
+      side,
+      plugin.calledInterface,
+      invocation.method,
+      invocation.serviceVersion,
+      plugin.calledGroup,
+    );
+    return true;
+  }
+
+  private readResponse(half: Half, flag: u8): bool {
+    if (statusOf(half.header) != STATUS_OK) {
+      half.outcome = Outcome.ERROR;
+      return true;
+    }
+    const kind = readResultKind(serializationOf(flag), half.body, half.body + half.bodyLength);
+    if (kind == NO_KIND) {
+      if (!half.bodyComplete && half.keep()) return false;
+      this.plugin.add(Metric.DECODE_ERRORS, 1, Reason.MALFORMED_RESPONSE);
+    }
+    half.outcome = outcomeOf(kind);
+    return true;
+  }
+
+  private readEvent(half: Half, flag: u8): bool {
+    if (!half.bodyComplete && half.keep()) return false;
+    // An event that is longer than the window is none that Dubbo sends.
+    const isWhole = half.bodyLength == bodyLengthOf(half.header);
+    const kind = isWhole ? readEventKind(half.body, half.bodyLength) : EventKind.OTHER;
+    if (kind == EventKind.OTHER) this.plugin.add(Metric.DECODE_ERRORS, 1, Reason.MALFORMED_EVENT);
+    this.plugin.add(Metric.EVENTS, 1, eventLabel(kind, isRequest(flag)), half.direction);
+    return true;
+  }
+
+  private onFrameEnd(half: Half, time: u64): void {
+    const header = half.header;
+    const flag = flagOf(header);
+    if (isEvent(flag)) return;
+    if (isRequest(flag)) this.onRequest(half, flag, time);
+    else this.onResponse(half, time);
+  }
+
+  private onRequest(half: Half, flag: u8, time: u64): void {
+    const series = half.series!;
+    half.series = null;
+    const recorder = this.plugin.recorder;
+    const bytes = <i64>HEADER_LENGTH + bodyLengthOf(half.header);
+    const call = isTwoway(flag) ? CallKind.TWOWAY : CallKind.ONEWAY;
+    const serialization = knownSerialization(serializationOf(flag));
+    recorder.add(series, cellKey(Metric.REQUESTS, call, serialization), 1);
+    recorder.add(series, cellKey(Metric.REQUEST_BYTES), bytes);
+    if (call == CallKind.TWOWAY)
+      this.follow(half.direction, requestIdOf(half.header), series, time);
+  }
+
+  private follow(direction: Direction, id: u64, series: Series, time: u64): void {
+    const table = this.table;
+    const calls = this.calls;
+    const twin = table.find(calls, direction, id);
+    if (twin) this.drop(twin, Metric.UNTRACKED, 0);
+    if (calls.count >= this.plugin.config.maxInFlight || table.isFull) {
+      const oldest = calls.oldest;
+      if (!oldest) {
+        this.plugin.recorder.add(series, cellKey(Metric.UNTRACKED), 1);
+        return;
+      }
+      this.drop(oldest, Metric.UNTRACKED, 0);
+    }
+    table.start(calls, direction, id, series, time);
+    this.plugin.recorder.add(series, cellKey(Metric.REQUESTS_ACTIVE), 1);
+  }
+
+  private onResponse(half: Half, time: u64): void {
+    const plugin = this.plugin;
+    const header = half.header;
+    const asked = half.direction == Direction.UPSTREAM ? Direction.DOWNSTREAM : Direction.UPSTREAM;
+    const call = this.table.find(this.calls, asked, requestIdOf(header));
+    if (!call) {
+      plugin.add(Metric.UNMATCHED_RESPONSES, 1, half.direction);
+      return;
+    }
+    const series = call.series;
+    const recorder = plugin.recorder;
+    const bytes = <i64>HEADER_LENGTH + bodyLengthOf(header);
+    recorder.add(series, cellKey(Metric.RESPONSES, knownStatus(statusOf(header)), half.outcome), 1);
+    recorder.add(series, cellKey(Metric.RESPONSE_BYTES), bytes);
+    recorder.add(series, cellKey(Metric.REQUESTS_ACTIVE), -1);
+    // The system's clock may have been set back meanwhile.
+    recorder.recordDuration(series, time > call.startedAt ? time - call.startedAt : 0);
+    this.table.end(call);
+  }
+
+  private passThrough(half: Half, step: Step): void {
+    const plugin = this.plugin;
+    if (step == Step.TOO_LARGE) plugin.add(Metric.DECODE_ERRORS, 1, Reason.BODY_TOO_LARGE);
+    else if (half.hadFrames) plugin.add(Metric.DECODE_ERRORS, 1, Reason.BAD_MAGIC);
+    plugin.add(Metric.PASSTHROUGH_CONNECTIONS, 1);
+    this.isPassedThrough = true;
+    // They may well be answered, but it will not be seen.
+    this.dropCalls(Metric.UNTRACKED, 0);
+  }
+
+  private endHalf(half: Half): void {
+    if (half.insideFrame) this.plugin.add(Metric.DECODE_ERRORS, 1, Reason.TRUNCATED_FRAME);
+  }
+
+  private dropCalls(metric: Metric, label: u32): void {
+    let call = this.calls.oldest;
+    while (call) {
+      this.drop(call, metric, label);
+      call = this.calls.oldest;
+    }
+  }
+
+  /** Ends following a call without an answer, which `metric` counts. */
+  private drop(call: Call, metric: Metric, label: u32): void {
+    const recorder = this.plugin.recorder;
+    recorder.add(call.series, cellKey(metric, label), 1);
+    recorder.add(call.series, cellKey(Metric.REQUESTS_ACTIVE), -1);
+    this.table.end(call);
+  }
+
+  /** In a call that the server makes, consumer and provider have changed places. */
+  private sideOfCall(direction: Direction): Side {
+    const side = this.plugin.side;
+    if (direction == Direction.DOWNSTREAM) return side;
+    return side == Side.CONSUMER ? Side.PROVIDER : Side.CONSUMER;
+  }
+}
+
+function outcomeOf(kind: i32): Outcome {
+  switch (kind) {
+    case ResultKind.VALUE:
+    case ResultKind.NULL:
+    case ResultKind.VALUE_WITH_ATTACHMENTS:
+    case ResultKind.NULL_WITH_ATTACHMENTS:
+      return Outcome.SUCCESS;
+    case ResultKind.EXCEPTION:
+    case ResultKind.EXCEPTION_WITH_ATTACHMENTS:
+      return Outcome.EXCEPTION;
+    default:
+      return Outcome.UNKNOWN;
+  }
+}
+
+function eventLabel(kind: EventKind, isRequest: bool): EventLabel {
+  switch (kind) {
+    case EventKind.HEARTBEAT:
+      return isRequest ? EventLabel.HEARTBEAT_REQUEST : EventLabel.HEARTBEAT_RESPONSE;
+    case EventKind.READONLY:
+      return EventLabel.READONLY;
+    case EventKind.WRITEABLE:
+      return EventLabel.WRITEABLE;
+    default:
+      return EventLabel.OTHER;
+  }
+}
