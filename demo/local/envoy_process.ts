@@ -1,0 +1,130 @@
+// Runs Envoy on a configuration and talks to its admin interface.
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { findEnvoy } from "./envoy_binary.ts";
+import { adminEndpoint, readConfig, type Json } from "./envoy_config.ts";
+import { startProcess, type ManagedProcess } from "./processes.ts";
+import { answers } from "./readiness.ts";
+import { ROOT } from "./repository.ts";
+
+/** How to run Envoy. */
+export interface EnvoyOptions {
+  /** The configuration itself, or the path of a file. It has to have an admin interface. */
+  config: Json | string;
+  /** The executable; `findEnvoy` finds one unless given. */
+  binary?: string;
+  /** Worker threads; 1 unless given. */
+  concurrency?: number;
+  /** "warning" unless given. */
+  logLevel?: string;
+  /** E.g. "wasm:debug,dubbo:critical". */
+  componentLogLevel?: string;
+  /** Time to become ready in ms; 15 s unless given. */
+  readyMs?: number;
+  /** Added to the command line. */
+  args?: string[];
+  /** Added to the environment. */
+  env?: Record<string, string>;
+}
+
+const READY_MS = 15_000;
+const ADMIN_MS = 5000;
+
+/** A running Envoy; `startEnvoy` makes them. */
+export class EnvoyProcess {
+  /** The child: its log, its pid, how it ended. */
+  readonly process: ManagedProcess;
+  /** Address of the admin interface, e.g. "http://127.0.0.1:19000". */
+  readonly admin: string;
+  readonly #cleanUp: () => void;
+
+  constructor(process: ManagedProcess, admin: string, cleanUp: () => void) {
+    this.process = process;
+    this.admin = admin;
+    this.#cleanUp = cleanUp;
+  }
+
+  /** The admin interface's answer to a GET. Rejects where its status is not 200. */
+  async get(path: string): Promise<string> {
+    return this.#ask(path, "GET");
+  }
+
+  /** The same for a POST, e.g. of "/logging?level=debug". */
+  async post(path: string): Promise<string> {
+    return this.#ask(path, "POST");
+  }
+
+  /** All metrics in Prometheus' text format. */
+  async prometheus(): Promise<string> {
+    return this.get("/stats/prometheus");
+  }
+
+  /** Ends it, bounded in time. Resolved with how it ended, e.g. "exit code 0". */
+  async stop(): Promise<string> {
+    try {
+      return await this.process.stop();
+    } finally {
+      this.#cleanUp();
+    }
+  }
+
+  async #ask(path: string, method: string): Promise<string> {
+    const signal = AbortSignal.timeout(ADMIN_MS);
+    const response = await fetch(this.admin + path, { method, signal });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+    return text;
+  }
+}
+
+/**
+ * Starts Envoy, with the repository's root as its working directory, and waits until it is ready.
+ * Rejects with the last lines of its log where it does not get there.
+ */
+export async function startEnvoy(options: EnvoyOptions): Promise<EnvoyProcess> {
+  const binary = options.binary ?? (await findEnvoy());
+  const { file, config, cleanUp } = configFile(options.config);
+  const { host, port } = adminEndpoint(config);
+  const child = startProcess({
+    name: "envoy",
+    command: binary,
+    args: commandLine(file, options),
+    cwd: ROOT,
+    env: options.env,
+  });
+  const envoy = new EnvoyProcess(child, `http://${host}:${port}`, cleanUp);
+  try {
+    const readyMs = options.readyMs ?? READY_MS;
+    await child.waitUntil("ready", readyMs, () => answers(`${envoy.admin}/ready`));
+  } catch (error) {
+    await envoy.stop();
+    throw error;
+  }
+  return envoy;
+}
+
+function commandLine(file: string, options: EnvoyOptions): string[] {
+  const args = ["-c", file, "--concurrency", String(options.concurrency ?? 1)];
+  // Hot restart shares memory by a number: two Envoys on one machine would be in each other's way.
+  args.push("--disable-hot-restart", "--log-level", options.logLevel ?? "warning");
+  if (options.componentLogLevel) args.push("--component-log-level", options.componentLogLevel);
+  return [...args, ...(options.args ?? [])];
+}
+
+function configFile(config: Json | string): { file: string; config: Json; cleanUp: () => void } {
+  if (typeof config === "string") {
+    return { file: config, config: readConfig(config), cleanUp: () => {} };
+  }
+  const folder = mkdtempSync(join(tmpdir(), "envoy-"));
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  process.once("exit", remove);
+  const file = join(folder, "envoy.json");
+  writeFileSync(file, JSON.stringify(config, null, 2));
+  const cleanUp = () => {
+    process.off("exit", remove);
+    remove();
+  };
+  return { file, config, cleanUp };
+}

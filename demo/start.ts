@@ -1,0 +1,134 @@
+// `npm start`: two providers, Envoy with envoy-local.yaml and the consumer, until Ctrl-C.
+//
+// Exit code 0 where it was told to end; 1 where it could not begin or one of the parts died.
+// Options: --config file (instead of envoy-local.yaml), --http-port (of the consumer; 8090).
+
+import { existsSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { findEnvoy } from "./local/envoy_binary.ts";
+import type { Endpoint, Json } from "./local/envoy_config.ts";
+import { adminEndpoint, clusterEndpoint, listenerEndpoints } from "./local/envoy_config.ts";
+import { LOCAL_CONFIG, readConfig, wasmFiles } from "./local/envoy_config.ts";
+import { startEnvoy } from "./local/envoy_process.ts";
+import { portInUse } from "./local/ports.ts";
+import { startProcess, type ManagedProcess } from "./local/processes.ts";
+import { accepts, answers } from "./local/readiness.ts";
+import { fromRoot, ROOT } from "./local/repository.ts";
+
+const READY_MS = 20_000;
+
+const { values } = parseArgs({
+  options: {
+    config: { type: "string", default: LOCAL_CONFIG },
+    "http-port": { type: "string", default: "8090" },
+  },
+});
+const parts: ManagedProcess[] = [];
+let ending = false;
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, () => void end(0));
+}
+try {
+  await start();
+} catch (error) {
+  // A part that died was reported already, and ended whoever waited for it.
+  if (!ending) console.error(error instanceof Error ? error.message : error);
+  await end(1);
+}
+
+async function start(): Promise<void> {
+  const config = loadConfig();
+  const httpPort = Number(values["http-port"]);
+  const users = clusterEndpoint(config, "user-provider");
+  const orders = clusterEndpoint(config, "order-provider");
+  const listeners = listenerEndpoints(config);
+  const dubbo = listeners.find((listener) => listener.name === "dubbo");
+  if (dubbo === undefined) throw new Error(`${values.config} has no listener named dubbo`);
+
+  const wanted: [part: string, port: number][] = [[users.name, users.port]];
+  wanted.push([orders.name, orders.port]);
+  for (const { name, port } of listeners) wanted.push([`Envoy's listener ${name}`, port]);
+  wanted.push(["Envoy's admin interface", adminEndpoint(config).port], ["the consumer", httpPort]);
+  await refuseUsedPorts(wanted);
+
+  const binary = await findEnvoy({ log: (line) => console.log(line) });
+  await Promise.all([provider(users), provider(orders)]);
+  if (ending) return;
+  const envoy = await startEnvoy({
+    config: values.config,
+    binary,
+    // dubbo_proxy reports each route that does not match a call as an error.
+    componentLogLevel: "dubbo:critical",
+  });
+  watch(envoy.process);
+  if (ending) return;
+  const consumer = part("consumer", ["--port", String(httpPort), "--dubbo", address(dubbo)]);
+  const gateway = `http://127.0.0.1:${httpPort}`;
+  await consumer.waitUntil("ready", READY_MS, () => answers(`${gateway}/version`));
+  if (!ending) console.log(whatToTry(gateway, envoy.admin));
+}
+
+function loadConfig(): Json {
+  if (!existsSync(values.config)) throw new Error(`there is no ${values.config}`);
+  const config = readConfig(values.config);
+  for (const file of wasmFiles(config)) {
+    if (!existsSync(file)) throw new Error(`there is no ${file}; "npm run build" makes it`);
+  }
+  return config;
+}
+
+async function refuseUsedPorts(wanted: [part: string, port: number][]): Promise<void> {
+  const used: string[] = [];
+  for (const [name, port] of wanted) {
+    if (await portInUse(port)) used.push(`port ${port}, for ${name}, is in use`);
+  }
+  if (used.length > 0) throw new Error(used.join("\n"));
+}
+
+async function provider({ name, port }: Endpoint): Promise<void> {
+  const process = part(name, ["--port", String(port)]);
+  await process.waitUntil("ready", READY_MS, () => accepts(port));
+}
+
+// Not by way of the command tsx, which is one process more for signals to get lost in.
+function part(name: string, args: string[]): ManagedProcess {
+  const script = fromRoot("demo", `${name.replaceAll("-", "_")}.ts`);
+  const nodeArgs = ["--import", "tsx", script, ...args];
+  return watch(startProcess({ name, command: process.execPath, args: nodeArgs, cwd: ROOT }));
+}
+
+function watch(process: ManagedProcess): ManagedProcess {
+  parts.push(process);
+  void process.ended.then((how) => {
+    if (ending) return;
+    console.error(`${process.name} ended (${how}); its last output:\n${process.lastLines()}`);
+    void end(1);
+  });
+  return process;
+}
+
+async function end(code: number): Promise<void> {
+  if (ending) return;
+  ending = true;
+  // First who calls, then who passes on, then who answers.
+  for (const process of [...parts].reverse()) await process.stop().catch(console.error);
+  process.exit(code);
+}
+
+function address({ host, port }: Endpoint): string {
+  return `${host}:${port}`;
+}
+
+function whatToTry(gateway: string, admin: string): string {
+  return [
+    "",
+    "All parts run. Try in another terminal:",
+    `  curl -s '${gateway}/GetUserDubbo?id=7'`,
+    `  curl -s '${gateway}/SetUserDubbo?id=7&name=x'`,
+    `  curl -s '${gateway}/GetOrderDubbo'`,
+    `  curl -s '${gateway}/SetOrderDubbo?name=book'`,
+    `  curl -s ${admin.replace("127.0.0.1", "localhost")}/stats/prometheus | grep dubbo_`,
+    "Ctrl-C ends all of it.",
+  ].join("\n");
+}
