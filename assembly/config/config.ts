@@ -44,6 +44,9 @@ export class Config {
   /** The most calls that are followed at once on one connection. */
   maxInFlight: u32 = DEFAULT_MAX_IN_FLIGHT;
 
+  /** A number of the configuration's bytes, the same in every worker. */
+  fingerprint: u64 = 0;
+
   /** @param seed for the hashes of names */
   constructor(seed: u64) {
     this.interfaces = new NameSet(seed);

@@ -2,7 +2,7 @@
  * Names in, series out: interned, and bounded.
  *
  * Envoy never frees a metric, and names come from peers: so at most `max_series` sets of names get
- * series of their own, only allowed interfaces do where there is an allow-list, and everything else is
+ * series of their own (admission.ts), only allowed interfaces do where there is an allow-list, and everything else is
  * counted under `_OTHER`. A name is known by its bytes as they came, cut at `MAX_VALUE`; it is cleaned
  * only where it is written into a metric's name.
  */
@@ -17,6 +17,7 @@ import { sameBytes } from "../wire/bytes";
 import { hashBytes } from "../wire/hash";
 import { HashTable } from "../wire/hash_table";
 import { Span } from "../wire/span";
+import { Admission } from "./admission";
 import { MAX_VALUE } from "./label_writer";
 import { Side } from "./names";
 import { Series } from "./series";
@@ -30,6 +31,7 @@ export class Registry {
   private config: Config;
   private seed: u64;
   private table: HashTable<Series> = new HashTable<Series>();
+  private admission: Admission;
   private all: Series | null = null;
   private otherOfConsumer: Series | null = null;
   private otherOfProvider: Series | null = null;
@@ -45,6 +47,7 @@ export class Registry {
   constructor(config: Config, side: Side, seed: u64) {
     this.config = config;
     this.seed = seed;
+    this.admission = new Admission(config.fingerprint, config.maxSeries);
     this.plugin = new Series(side);
     this.other.set(OTHER_NAME, OTHER_LENGTH);
     this.defaultVersion.set(DEFAULT_VERSION, DEFAULT_VERSION_LENGTH);
@@ -82,9 +85,14 @@ export class Registry {
     if (this.table.count >= config.maxSeries) return this.otherOf(side);
     const allowed = config.interfaces;
     if (allowed.size != 0 && !allowed.has(interfaceName)) return this.otherOf(side);
-    const made = this.make(side, a, b, c, d);
+    const made = makeSeries(side, a, b, c, d);
+    if (!this.admission.admit(made)) {
+      made.free();
+      return this.otherOf(side);
+    }
     made.hash = hash;
     this.table.insert(made);
+    this.keep(made);
     return made;
   }
 
@@ -93,7 +101,7 @@ export class Registry {
     const known = side == Side.CONSUMER ? this.otherOfConsumer : this.otherOfProvider;
     if (known) return known;
     const config = this.config;
-    const made = this.make(
+    const made = makeSeries(
       side,
       config.hasLabel(LABEL_INTERFACE) ? this.other : this.none,
       config.hasLabel(LABEL_METHOD) ? this.other : this.none,
@@ -102,6 +110,7 @@ export class Registry {
     );
     if (side == Side.CONSUMER) this.otherOfConsumer = made;
     else this.otherOfProvider = made;
+    this.keep(made);
     return made;
   }
 
@@ -119,6 +128,7 @@ export class Registry {
       series = next;
     }
     this.plugin.free();
+    this.admission.free();
     this.table.free();
     heap.free(changetype<usize>(this.other));
     heap.free(changetype<usize>(this.defaultVersion));
@@ -126,20 +136,9 @@ export class Registry {
     heap.free(changetype<usize>(this));
   }
 
-  private make(side: Side, a: Span, b: Span, c: Span, d: Span): Series {
-    const made = new Series(side);
-    made.interfaceLength = cut(a);
-    made.methodLength = cut(b);
-    made.versionLength = cut(c);
-    made.groupLength = cut(d);
-    made.names = heap.alloc(cut(a) + cut(b) + cut(c) + cut(d));
-    let p = copyName(made.names, a);
-    p = copyName(p, b);
-    p = copyName(p, c);
-    copyName(p, d);
-    made.next = this.all;
-    this.all = made;
-    return made;
+  private keep(series: Series): void {
+    series.next = this.all;
+    this.all = series;
   }
 }
 
@@ -148,6 +147,20 @@ const OTHER_NAME = memory.data<u8>([0x5f, 0x4f, 0x54, 0x48, 0x45, 0x52]);
 const OTHER_LENGTH: u32 = 6;
 const DEFAULT_VERSION = memory.data<u8>([0x30, 0x2e, 0x30, 0x2e, 0x30]);
 const DEFAULT_VERSION_LENGTH: u32 = 5;
+
+function makeSeries(side: Side, a: Span, b: Span, c: Span, d: Span): Series {
+  const made = new Series(side);
+  made.interfaceLength = cut(a);
+  made.methodLength = cut(b);
+  made.versionLength = cut(c);
+  made.groupLength = cut(d);
+  made.names = heap.alloc(cut(a) + cut(b) + cut(c) + cut(d));
+  let p = copyName(made.names, a);
+  p = copyName(p, b);
+  p = copyName(p, c);
+  copyName(p, d);
+  return made;
+}
 
 /** How many bytes of a name are kept. */
 function cut(name: Span): u32 {

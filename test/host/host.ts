@@ -162,7 +162,7 @@ function propertyFunctions(vm: Vm): Record<string, HostFunction> {
       valueSizePointer: number,
       casPointer: number,
     ) {
-      const value = vm.sharedData.get(vm.memory.text(pointer, size, "a shared key"));
+      const value = vm.sharedData.get(vm.memory.key(pointer, size, "a shared key"));
       if (value === undefined) return Status.NotFound;
       vm.give(value.bytes, valuePointerPointer, valueSizePointer, "proxy_get_shared_data");
       vm.memory.writeU32(casPointer, value.cas, "proxy_get_shared_data");
@@ -175,7 +175,7 @@ function propertyFunctions(vm: Vm): Record<string, HostFunction> {
       valueSize: number,
       cas: number,
     ) {
-      const key = vm.memory.text(pointer, size, "a shared key");
+      const key = vm.memory.key(pointer, size, "a shared key");
       const value = vm.memory.copy(valuePointer, valueSize, "a shared value");
       return vm.sharedData.set(key, value, cas >>> 0);
     },

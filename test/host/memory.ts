@@ -37,6 +37,11 @@ export class GuestMemory {
     }
   }
 
+  /** Any bytes as the key of a map: one character for each. */
+  key(pointer: number, size: number, what: string): string {
+    return Buffer.from(this.bytes(pointer, size, what)).toString("latin1");
+  }
+
   /** Copies `bytes` to `pointer`. */
   write(pointer: number, bytes: Uint8Array, what: string): void {
     const at = this.#check(pointer, bytes.length, what);
