@@ -16,7 +16,13 @@ import { FLUSH_PERIOD, Plugin } from "./plugin";
  */
 export function configure(rootId: u32, size: u32): bool {
   let bytes: usize = 0;
-  if (size != 0) bytes = fetch(BufferType.PLUGIN_CONFIGURATION, 0, size);
+  if (size != 0) {
+    bytes = fetch(BufferType.PLUGIN_CONFIGURATION, 0, size);
+    if (bytes == 0) {
+      log(LogLevel.ERROR, "dubbo: configuration refused: the host did not hand it over");
+      return false;
+    }
+  }
   const reader = new ConfigReader();
   const seed = hashSeed();
   const config = reader.read(bytes, bytes == 0 ? 0 : lastLength(), seed);

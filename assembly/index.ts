@@ -41,7 +41,7 @@ export function proxy_on_configure(rootId: u32, configurationSize: u32): u32 {
 
 export function proxy_on_tick(rootId: u32): void {
   const plugin = pluginOf(rootId);
-  if (plugin) plugin.flush();
+  if (plugin) plugin.onTick();
 }
 
 export function proxy_on_context_create(id: u32, rootId: u32): void {

@@ -18,13 +18,8 @@ import { Span } from "./wire/span";
 /** How often counters are told to Envoy, in ms: well below any scrape interval. */
 export const FLUSH_PERIOD: u32 = 500;
 
-/**
- * The most bytes of a request's head that are read: five names of ordinary length need 150 to 250, a
- * descriptor of 255 long class names fits.
- */
-const HEAD_WINDOW: u32 = 32 * 1024;
-/** The most bytes of a body that are read for its attachments, which are its last bytes. */
-const ATTACHMENTS_WINDOW: u32 = 1024 * 1024;
+/** The longest body in bytes that is read whole for its group, which stands at its end. */
+const GROUP_WINDOW: u32 = 1024 * 1024;
 
 
 @unmanaged
@@ -35,8 +30,8 @@ export class Plugin {
   recorder: Recorder;
   /** What the request that is being read calls; requests are read one at a time. */
   invocation: Invocation = new Invocation();
-  /** The most bytes that are read of a request's body. */
-  requestWindow: u32 = HEAD_WINDOW;
+  /** The longest body of a request in bytes that is read whole. */
+  requestWindow: u32 = 0;
   side: Side;
   private group: Span | null = null;
   private interfaceName: Span | null = null;
@@ -61,7 +56,7 @@ export class Plugin {
       this.group = query.want("group");
       this.interfaceName = query.want("interface");
       this.invocation.attachments = query;
-      this.requestWindow = ATTACHMENTS_WINDOW;
+      this.requestWindow = GROUP_WINDOW;
     }
   }
 
@@ -86,6 +81,12 @@ export class Plugin {
   /** Tells Envoy what was counted. */
   flush(): void {
     this.recorder.flush();
+  }
+
+  /** Another `FLUSH_PERIOD` has passed. */
+  onTick(): void {
+    this.flush();
+    this.registry.renew();
   }
 
   /** A connection begins to use the plugin. */

@@ -4,6 +4,7 @@
  * reader.ts makes it from JSON; docs/configuration.schema.json says the same to people and tools.
  */
 import { NameSet } from "../metrics/name_set";
+import { hashU64 } from "../wire/hash";
 
 /** `side`: which side of a call the proxy stands on. */
 export const enum SideSetting {
@@ -44,12 +45,14 @@ export class Config {
   /** The most calls that are followed at once on one connection. */
   maxInFlight: u32 = DEFAULT_MAX_IN_FLIGHT;
 
-  /** A number of the configuration's bytes, the same in every worker. */
-  fingerprint: u64 = 0;
-
   /** @param seed for the hashes of names */
   constructor(seed: u64) {
     this.interfaces = new NameSet(seed);
+  }
+
+  /** A number of what decides which names get series, the same in every worker and after a reload. */
+  get seriesScope(): u64 {
+    return hashU64(hashU64(this.interfaces.fingerprint, this.labels), this.maxSeries);
   }
 
   hasLabel(label: u32): bool {

@@ -4,7 +4,6 @@
  * The shape is the filter's public interface; docs/configuration.schema.json says it too, and a test
  * holds the two together.
  */
-import { hashBytes } from "../wire/hash";
 import { Checker } from "./checker";
 import {
   Config,
@@ -45,7 +44,6 @@ export class ConfigReader {
    */
   read(bytes: usize, length: u32, seed: u64): Config | null {
     const config = new Config(seed);
-    config.fingerprint = hashBytes(0, bytes, length);
     if (length == 0) return config;
     const root = this.parse(bytes, length);
     if (root) this.readRoot(root, config);

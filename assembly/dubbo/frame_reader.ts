@@ -42,6 +42,11 @@ const enum State {
   REST,
 }
 
+/**
+ * The most bytes of a request's head that are offered: five names of ordinary length need 150 to 250, a
+ * descriptor of 255 long class names fits.
+ */
+const HEAD_WINDOW: u32 = 32 * 1024;
 /** Bytes that tell a result's kind or an event's in every serialization; 14 is the longest seen. */
 const SHORT_WINDOW: u32 = 16;
 /** Room of a first carry in bytes: most heads (150 to 250) fit without a second block. */
@@ -74,6 +79,8 @@ export class FrameReader {
   private headerLength: u8 = 0;
   /** Whether the offered bytes are all that will ever be offered of this body. */
   bodyComplete: bool = false;
+  /** Whether bytes of the head are missing because there was no room to keep them. */
+  isStarved: bool = false;
   /** Whether a whole frame has passed: what comes then is no longer a first impression. */
   hadFrames: bool = false;
 
@@ -108,7 +115,8 @@ export class FrameReader {
    * Goes on to the next thing in the stream.
    *
    * @param maxBody the longest body in bytes that a header may state
-   * @param requestWindow the most bytes that are offered of a request's body
+   * @param requestWindow the longest body of a request that is offered whole, for the attachments at
+   *   its end; of a longer one only a head of `HEAD_WINDOW` is
    */
   next(maxBody: u32, requestWindow: u32): Step {
     if (this.state == State.HEADER) {
@@ -118,6 +126,7 @@ export class FrameReader {
       if (this.rest > maxBody) return Step.TOO_LARGE;
       this.state = State.HEAD;
       this.nextOffer = 0;
+      this.isStarved = false;
     }
     if (this.state == State.HEAD) return this.offerHead(requestWindow);
     const passed = min<u32>(this.rest, <u32>(this.limit - this.cursor));
@@ -142,7 +151,10 @@ export class FrameReader {
    * @returns false when all carries together may not grow any more: accept the head as unreadable
    */
   keep(): bool {
-    if (this.carryLength == 0 && !this.append(<u32>(this.limit - this.cursor))) return false;
+    if (this.carryLength == 0 && !this.append(<u32>(this.limit - this.cursor))) {
+      this.isStarved = true;
+      return false;
+    }
     this.nextOffer = this.carryLength * 2;
     return true;
   }
@@ -175,7 +187,9 @@ export class FrameReader {
   private offerHead(requestWindow: u32): Step {
     const flag = flagOf(this.header);
     const isCall = isRequest(flag) && !isEvent(flag);
-    const window = min<u32>(bodyLengthOf(this.header), isCall ? requestWindow : SHORT_WINDOW);
+    const length = bodyLengthOf(this.header);
+    const isWanted = isCall && length <= requestWindow;
+    const window = isWanted ? length : min<u32>(length, isCall ? HEAD_WINDOW : SHORT_WINDOW);
     const available = min<u32>(this.rest, <u32>(this.limit - this.cursor));
     if (this.carryLength == 0) {
       if (available == 0 && window != 0) return Step.NEED_BYTES;
@@ -192,6 +206,7 @@ export class FrameReader {
       if (!grown) {
         // Out of room for good: what is there is all that will be offered.
         this.bodyComplete = true;
+        this.isStarved = true;
         return Step.HEAD;
       }
     }

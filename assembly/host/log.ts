@@ -9,8 +9,14 @@ export const enum LogLevel {
   ERROR = 4,
 }
 
-/** Writes `text` to Envoy's log; allocates, so it is for configuration time only. */
+/**
+ * Writes `text` to Envoy's log as one line; allocates, so it is for configuration time only.
+ *
+ * Control characters become question marks, and what is half a character a replacement character.
+ */
 export function log(level: LogLevel, text: string): void {
-  const bytes = String.UTF8.encode(text);
+  let line = "";
+  for (let i = 0; i < text.length; i++) line += text.charCodeAt(i) < 0x20 ? "?" : text.charAt(i);
+  const bytes = String.UTF8.encode(line, false, String.UTF8.ErrorMode.REPLACE);
   proxy_log(level, changetype<usize>(bytes), bytes.byteLength);
 }

@@ -1,10 +1,11 @@
 /**
  * Memory that the host asks for when it hands bytes to the module.
  *
- * The host calls our exported `malloc` inside each of its functions that answer with bytes; those
- * answers are used up before the next such call, so one block serves them all and no call makes
- * garbage. The block grows to the longest answer asked for, which is bounded by what we ask: the
- * window of stream/connection.ts, or the plugin's configuration.
+ * The host calls our exported `malloc` inside each of its functions that answer with bytes, and no call
+ * makes garbage: one block serves the bytes of connections and configurations, and grows to the longest
+ * asked for, which is bounded by what we ask (the window of stream/connection.ts, or the plugin's
+ * configuration). While the bytes of a connection are read from it the host may be asked for something
+ * else; such answers are short and go to a place of their own, between `lendAside` and `lendAgain`.
  */
 
 /** Room in bytes that most answers fit into: the window in which connections are read. */
@@ -13,8 +14,24 @@ const FIRST_ROOM: u32 = 32 * 1024;
 let block: usize = 0;
 let room: u32 = 0;
 
+/** Room in bytes for an answer to the side: the longest that shared_data.ts keeps. */
+export const ASIDE_ROOM: u32 = 512;
+const ASIDE = memory.data(<i32>ASIDE_ROOM);
+let isAside: bool = false;
+
+/** The next answers do not touch the block; they must be at most `ASIDE_ROOM` bytes long. */
+export function lendAside(): void {
+  isAside = true;
+}
+
+/** The next answers go to the block again. */
+export function lendAgain(): void {
+  isAside = false;
+}
+
 /** Answers the host's `malloc`: an address with `size` bytes, good until the next call. */
 export function lend(size: u32): usize {
+  if (isAside && size <= ASIDE_ROOM) return ASIDE;
   if (size > room) {
     if (block != 0) heap.free(block);
     room = max<u32>(size, FIRST_ROOM);

@@ -1,55 +1,50 @@
 /**
  * Data that all workers of one Envoy share, by key, for VMs with the same `vm_id`.
+ *
+ * It may be asked for in the middle of a connection's bytes, so its answers go to the side; see
+ * memory.ts. A value is at most `ASIDE_ROOM` bytes long.
  */
 import {
   proxy_get_shared_data,
   proxy_set_shared_data,
 } from "@solo-io/proxy-runtime/assembly/imports";
-import { firstAnswer, secondAnswer } from "./memory";
+import { firstAnswer, lendAgain, lendAside, secondAnswer } from "./memory";
 import { OK } from "./result";
 
 // Where the host puts the number that says which version of a value was read.
 const CAS = memory.data(4);
-
-/** Whether there is a value under the key of `length` bytes at `key`. */
-export function hasShared(key: usize, length: u32): bool {
-  return proxy_get_shared_data(key, length, firstAnswer(), secondAnswer(), CAS) == OK;
-}
-
-/** Puts one byte under the key: enough for `hasShared`. */
-export function markShared(key: usize, length: u32): void {
-  const value = firstAnswer();
-  store<u8>(value, 1);
-  proxy_set_shared_data(key, length, value, 1, 0);
-}
-
-/** Puts the number 0 under the key if there is nothing. */
-export function startShared(key: usize, length: u32): void {
-  if (hasShared(key, length)) return;
-  const value = firstAnswer();
-  store<u32>(value, 0);
-  proxy_set_shared_data(key, length, value, 4, 0);
-}
-
-/** More than the workers of any Envoy that would all count at once, again and again. */
-const MOST_ATTEMPTS: i32 = 64;
+let length: u32 = 0;
 
 /**
- * Adds 1 to the number that `startShared` put under the key, if it is below `limit`.
+ * Reads the value under the key of `keyLength` bytes at `key`.
  *
- * Workers may do so at the same time: who comes second is told so by the host and tries again.
- *
- * @returns whether 1 was added
+ * @returns where it lies, good until the next call; 0 if there is none. `sharedLength` says how long it
+ *   is, and `replaceShared` replaces just this version of it
  */
-export function countShared(key: usize, length: u32, limit: u32): bool {
+export function readShared(key: usize, keyLength: u32): usize {
   const address = firstAnswer();
   const size = secondAnswer();
-  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-    if (proxy_get_shared_data(key, length, address, size, CAS) != OK) return false;
-    const count = load<u32>(load<usize>(address));
-    if (count >= limit) return false;
-    store<u32>(address, count + 1);
-    if (proxy_set_shared_data(key, length, address, 4, load<u32>(CAS)) == OK) return true;
-  }
-  return false;
+  lendAside();
+  const result = proxy_get_shared_data(key, keyLength, address, size, CAS);
+  lendAgain();
+  length = result == OK ? <u32>load<usize>(size) : 0;
+  return result == OK ? load<usize>(address) : 0;
+}
+
+/** How many bytes the value has that was read last. */
+export function sharedLength(): u32 {
+  return length;
+}
+
+/** Puts the `size` bytes at `value` under the key, whatever is there. */
+export function writeShared(key: usize, keyLength: u32, value: usize, size: u32): void {
+  proxy_set_shared_data(key, keyLength, value, size, 0);
+}
+
+/**
+ * Puts the `size` bytes at `value` under the key that was read last, unless another worker has done so
+ * since; answers whether.
+ */
+export function replaceShared(key: usize, keyLength: u32, value: usize, size: u32): bool {
+  return proxy_set_shared_data(key, keyLength, value, size, load<u32>(CAS)) == OK;
 }

@@ -25,6 +25,8 @@ export class NameSet {
   private table: HashTable<Name> = new HashTable<Name>();
   private all: Name | null = null;
   private seed: u64;
+  /** A number of the names, whatever their order and the seed. */
+  fingerprint: u64 = 0;
 
   constructor(seed: u64) {
     this.seed = seed;
@@ -43,6 +45,7 @@ export class NameSet {
     memory.copy(name.bytes, bytes, length);
     name.next = this.all;
     this.all = name;
+    this.fingerprint ^= hashBytes(0, bytes, length);
     this.table.insert(name);
   }
 

@@ -194,6 +194,8 @@ export const enum Reason {
   MALFORMED_RESPONSE,
   /** An event's body is none that Dubbo sends. */
   MALFORMED_EVENT,
+  /** Too many half-received heads are kept already, see dubbo/frame_reader.ts. */
+  OVERLOAD,
 }
 
 /** The value of label `dubbo_reason`. */
@@ -213,7 +215,9 @@ export function reasonName(reason: u32): string {
       return "malformed_attachments";
     case Reason.MALFORMED_RESPONSE:
       return "malformed_response";
-    default:
+    case Reason.MALFORMED_EVENT:
       return "malformed_event";
+    default:
+      return "overload";
   }
 }

@@ -47,7 +47,7 @@ export class Registry {
   constructor(config: Config, side: Side, seed: u64) {
     this.config = config;
     this.seed = seed;
-    this.admission = new Admission(config.fingerprint, config.maxSeries);
+    this.admission = new Admission(config.seriesScope, config.maxSeries);
     this.plugin = new Series(side);
     this.other.set(OTHER_NAME, OTHER_LENGTH);
     this.defaultVersion.set(DEFAULT_VERSION, DEFAULT_VERSION_LENGTH);
@@ -64,6 +64,8 @@ export class Registry {
   resolve(side: Side, interfaceName: Span, method: Span, version: Span, group: Span): Series {
     const config = this.config;
     if (interfaceName.length == 0) return this.otherOf(side);
+    const allowed = config.interfaces;
+    if (allowed.size != 0 && !allowed.has(interfaceName)) return this.otherOf(side);
     const a = config.hasLabel(LABEL_INTERFACE) ? interfaceName : this.none;
     let b = config.hasLabel(LABEL_METHOD) ? method : this.none;
     if (b.length == 0 && config.hasLabel(LABEL_METHOD)) b = this.other;
@@ -82,11 +84,10 @@ export class Registry {
       series = series.hashNext;
     }
 
-    if (this.table.count >= config.maxSeries) return this.otherOf(side);
-    const allowed = config.interfaces;
-    if (allowed.size != 0 && !allowed.has(interfaceName)) return this.otherOf(side);
+    const admission = this.admission;
+    if (this.table.count >= config.maxSeries || admission.refuses(hash)) return this.otherOf(side);
     const made = makeSeries(side, a, b, c, d);
-    if (!this.admission.admit(made)) {
+    if (!admission.admit(made, hash)) {
       made.free();
       return this.otherOf(side);
     }
@@ -112,6 +113,11 @@ export class Registry {
     else this.otherOfProvider = made;
     this.keep(made);
     return made;
+  }
+
+  /** A flush period has passed. */
+  renew(): void {
+    this.admission.renew();
   }
 
   /** What stands for a name that could not be read. */

@@ -45,9 +45,8 @@ export function readFastjsonInvocation(p: usize, end: usize, out: Invocation): u
  * @returns the `ResultKind`, or -1 where no kind stands
  */
 export function readFastjsonResultKind(p: usize, end: usize): i32 {
-  if (p >= end) return -1;
+  if (p + 2 > end || !isLineEnd(load<u8>(p, 1))) return -1;
   const kind = <i32>load<u8>(p) - 0x30;
-  if (p + 1 < end && !isLineEnd(load<u8>(p, 1))) return -1;
   return kind >= 0 && kind <= 5 ? kind : -1;
 }
 

@@ -132,7 +132,10 @@ export class Connection {
         const bytes = fetch(
           type,
           offset,
-          min<u32>(left, half.expectsLarge ? LARGE_FETCH_WINDOW : FETCH_WINDOW),
+          min<u32>(
+            left,
+            half.expectsLarge && !half.insideFrame ? LARGE_FETCH_WINDOW : FETCH_WINDOW,
+          ),
         );
         const length = lastLength();
         if (bytes == 0 || length == 0) {
@@ -183,22 +186,23 @@ export class Connection {
     const end = half.body + half.bodyLength;
     const result = readInvocation(serialization, half.body, end, invocation);
     if (result == INCOMPLETE && !half.bodyComplete && half.keep()) return false;
+    const isCut = half.bodyLength < bodyLengthOf(half.header);
     const side = this.sideOfCall(half.direction);
     if (!invocation.headRead) {
       half.series = plugin.registry.otherOf(side);
       if (result != UNSUPPORTED) {
-        const isCut = result == INCOMPLETE && half.bodyLength < bodyLengthOf(half.header);
-        plugin.add(
-          Metric.DECODE_ERRORS,
-          1,
-          isCut ? Reason.HEAD_TOO_LONG : Reason.MALFORMED_REQUEST,
-        );
+        const isLong = result == INCOMPLETE && isCut;
+        half.setFault(isLong ? Reason.HEAD_TOO_LONG : Reason.MALFORMED_REQUEST);
+        if (half.isStarved) half.setFault(Reason.OVERLOAD);
       }
       return true;
     }
-    if (failed(result) && result != UNSUPPORTED) {
-      plugin.add(Metric.DECODE_ERRORS, 1, Reason.MALFORMED_ATTACHMENTS);
+    // Attachments behind the window were not looked at, so they are not malformed.
+    const isBehindWindow = result == INCOMPLETE && isCut;
+    if (failed(result) && result != UNSUPPORTED && !isBehindWindow) {
+      half.setFault(Reason.MALFORMED_ATTACHMENTS);
     }
+    if (half.isStarved) half.setFault(Reason.OVERLOAD);
     half.series = plugin.registry.resolve(
       side,
       plugin.calledInterface,
@@ -217,7 +221,7 @@ export class Connection {
     const kind = readResultKind(serializationOf(flag), half.body, half.body + half.bodyLength);
     if (kind == NO_KIND) {
       if (!half.bodyComplete && half.keep()) return false;
-      this.plugin.add(Metric.DECODE_ERRORS, 1, Reason.MALFORMED_RESPONSE);
+      half.setFault(Reason.MALFORMED_RESPONSE);
     }
     half.outcome = outcomeOf(kind);
     return true;
@@ -227,17 +231,24 @@ export class Connection {
     if (!half.bodyComplete && half.keep()) return false;
     // An event that is longer than the window is none that Dubbo sends.
     const isWhole = half.bodyLength == bodyLengthOf(half.header);
-    const kind = isWhole ? readEventKind(half.body, half.bodyLength) : EventKind.OTHER;
-    if (kind == EventKind.OTHER) this.plugin.add(Metric.DECODE_ERRORS, 1, Reason.MALFORMED_EVENT);
-    this.plugin.add(Metric.EVENTS, 1, eventLabel(kind, isRequest(flag)), half.direction);
+    let kind = isWhole ? readEventKind(half.body, half.bodyLength) : EventKind.OTHER;
+    const isAsked = isRequest(flag);
+    // Only a request announces something; what else answers a heartbeat answers it with status OK.
+    if (!isAsked && (kind != EventKind.HEARTBEAT || statusOf(half.header) != STATUS_OK)) {
+      kind = EventKind.OTHER;
+    }
+    if (kind == EventKind.OTHER) half.setFault(Reason.MALFORMED_EVENT);
+    half.event = eventLabel(kind, isAsked);
     return true;
   }
 
   private onFrameEnd(half: Half, time: u64): void {
     const header = half.header;
     const flag = flagOf(header);
-    if (isEvent(flag)) return;
-    if (isRequest(flag)) this.onRequest(half, flag, time);
+    if (half.hasFault) this.plugin.add(Metric.DECODE_ERRORS, 1, half.fault);
+    half.hasFault = false;
+    if (isEvent(flag)) this.plugin.add(Metric.EVENTS, 1, half.event, half.direction);
+    else if (isRequest(flag)) this.onRequest(half, flag, time);
     else this.onResponse(half, time);
   }
 
@@ -294,9 +305,13 @@ export class Connection {
   private passThrough(half: Half, step: Step): void {
     const plugin = this.plugin;
     if (step == Step.TOO_LARGE) plugin.add(Metric.DECODE_ERRORS, 1, Reason.BODY_TOO_LARGE);
-    else if (half.hadFrames) plugin.add(Metric.DECODE_ERRORS, 1, Reason.BAD_MAGIC);
+    else if (this.downstream.hadFrames || this.upstream.hadFrames) {
+      plugin.add(Metric.DECODE_ERRORS, 1, Reason.BAD_MAGIC);
+    }
     plugin.add(Metric.PASSTHROUGH_CONNECTIONS, 1);
     this.isPassedThrough = true;
+    this.downstream.releaseCarry();
+    this.upstream.releaseCarry();
     // They may well be answered, but it will not be seen.
     this.dropCalls(Metric.UNTRACKED, 0);
   }
