@@ -52,23 +52,27 @@ export function proxy_on_new_connection(_id: u32): u32 {
   return CONTINUE;
 }
 
-export function proxy_on_downstream_data(id: u32, size: u32, _endOfStream: u32): u32 {
+export function proxy_on_downstream_data(id: u32, size: u32, endOfStream: u32): u32 {
   const connection = connectionOf(id);
-  if (connection) connection.onDownstreamData(size);
+  if (!connection) return CONTINUE;
+  connection.onDownstreamData(size);
+  if (endOfStream != 0) connection.onEnd(ClosedBy.REMOTE);
   return CONTINUE;
 }
 
-export function proxy_on_upstream_data(id: u32, size: u32, _endOfStream: u32): u32 {
+export function proxy_on_upstream_data(id: u32, size: u32, endOfStream: u32): u32 {
   const connection = connectionOf(id);
-  if (connection) connection.onUpstreamData(size);
+  if (!connection) return CONTINUE;
+  connection.onUpstreamData(size);
+  if (endOfStream != 0) connection.onEnd(ClosedBy.LOCAL);
   return CONTINUE;
 }
 
 export function proxy_on_downstream_connection_close(id: u32, peer: u32): void {
   const connection = connectionOf(id);
   if (!connection) return;
-  if (peer == PEER_LOCAL) connection.onClose(ClosedBy.LOCAL);
-  else if (peer == PEER_REMOTE) connection.onClose(ClosedBy.REMOTE);
+  if (peer == PEER_LOCAL) connection.onEnd(ClosedBy.LOCAL);
+  else if (peer == PEER_REMOTE) connection.onEnd(ClosedBy.REMOTE);
 }
 
 /** Answers 1: nothing of ours outlives the context. */

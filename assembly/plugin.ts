@@ -32,7 +32,9 @@ export class Plugin {
   invocation: Invocation = new Invocation();
   /** The longest body of a request in bytes that is read whole. */
   requestWindow: u32 = 0;
-  side: Side;
+  /** The side on which the proxy stands; right as soon as there is a connection. */
+  side: Side = Side.CONSUMER;
+  private knowsSide: bool = false;
   private group: Span | null = null;
   private interfaceName: Span | null = null;
   private none: Span = new Span();
@@ -40,16 +42,12 @@ export class Plugin {
   private retired: bool = false;
 
   /**
-   * Call it in the root context's `proxy_on_configure`: it asks for the listener's direction.
-   *
    * @param config becomes the plugin's own
    * @param seed for hashes
    */
   constructor(config: Config, seed: u64) {
     this.config = config;
-    const side = sideOf(config);
-    this.side = side;
-    this.registry = new Registry(config, side, seed);
+    this.registry = new Registry(config, Side.CONSUMER, seed);
     this.recorder = new Recorder(config.durationInMicroseconds);
     if (config.hasLabel(LABEL_GROUP)) {
       const query = new AttachmentQuery();
@@ -89,8 +87,10 @@ export class Plugin {
     this.registry.renew();
   }
 
-  /** A connection begins to use the plugin. */
+  /** A connection begins to use the plugin; call it in the connection's context. */
   retain(): void {
+    // A root context is not told its listener's direction, a connection is.
+    if (!this.knowsSide) this.setSide(sideOf(this.config));
     this.connections++;
   }
 
@@ -105,6 +105,12 @@ export class Plugin {
     this.flush();
     this.retired = true;
     if (this.connections == 0) this.free();
+  }
+
+  private setSide(side: Side): void {
+    this.knowsSide = true;
+    this.side = side;
+    this.registry.plugin.side = side;
   }
 
   private free(): void {

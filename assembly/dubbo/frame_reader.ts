@@ -57,25 +57,26 @@ const CARRY_BUDGET: u32 = 64 * 1024 * 1024;
 /** Room of all carries together, in bytes. */
 let carriedRoom: u32 = 0;
 
+// What a reader was fed and what it offers, of the one reader that is in use: an idle connection must
+// not pay for them.
+let cursor: usize = 0;
+let limit: usize = 0;
+let offered: usize = 0;
+let offeredLength: u32 = 0;
+
 
 @unmanaged
 export class FrameReader {
   // The header's sixteen bytes: two fields, so that they lie inside the object.
   private header0: u64 = 0;
   private header1: u64 = 0;
-  /** Where the offered bytes of the body lie; good until `accept`, `keep` or the next `feed`. */
-  body: usize = 0;
-  /** How many bytes of the body are offered. */
-  bodyLength: u32 = 0;
   // Bytes of the body that were neither passed nor put into the carry.
   private rest: u32 = 0;
-  private cursor: usize = 0;
-  private limit: usize = 0;
   private carry: usize = 0;
   private carryLength: u32 = 0;
   private carryRoom: u32 = 0;
   private nextOffer: u32 = 0;
-  private state: State = State.HEADER;
+  private state: u8 = <u8>State.HEADER;
   private headerLength: u8 = 0;
   /** Whether the offered bytes are all that will ever be offered of this body. */
   bodyComplete: bool = false;
@@ -83,6 +84,16 @@ export class FrameReader {
   isStarved: bool = false;
   /** Whether a whole frame has passed: what comes then is no longer a first impression. */
   hadFrames: bool = false;
+
+  /** Where the offered bytes of the body lie; good until `accept`, `keep` or the next `feed`. */
+  get body(): usize {
+    return offered;
+  }
+
+  /** How many bytes of the body are offered. */
+  get bodyLength(): u32 {
+    return offeredLength;
+  }
 
   /** The address of the current frame's header, from HEAD to FRAME_END. */
   get header(): usize {
@@ -99,16 +110,19 @@ export class FrameReader {
     return this.state != State.HEADER || this.headerLength != 0;
   }
 
-  /** Hands the reader `length` new bytes at `bytes`; all bytes fed before must be used up. */
+  /**
+   * Hands the reader `length` new bytes at `bytes`; all bytes that any reader was fed before must be
+   * used up.
+   */
   feed(bytes: usize, length: u32): void {
-    this.cursor = bytes;
-    this.limit = bytes + length;
+    cursor = bytes;
+    limit = bytes + length;
   }
 
   /** Passes `length` bytes that are not fed, at most `passable`; then `next` says what follows. */
   pass(length: u32): void {
     this.rest -= length;
-    this.cursor = this.limit;
+    cursor = limit;
   }
 
   /**
@@ -124,16 +138,16 @@ export class FrameReader {
       if (step != Step.HEAD) return step;
       this.rest = bodyLengthOf(this.header);
       if (this.rest > maxBody) return Step.TOO_LARGE;
-      this.state = State.HEAD;
+      this.state = <u8>State.HEAD;
       this.nextOffer = 0;
       this.isStarved = false;
     }
     if (this.state == State.HEAD) return this.offerHead(requestWindow);
-    const passed = min<u32>(this.rest, <u32>(this.limit - this.cursor));
-    this.cursor += passed;
+    const passed = min<u32>(this.rest, <u32>(limit - cursor));
+    cursor += passed;
     this.rest -= passed;
     if (this.rest != 0) return Step.NEED_BYTES;
-    this.state = State.HEADER;
+    this.state = <u8>State.HEADER;
     this.headerLength = 0;
     this.hadFrames = true;
     return Step.FRAME_END;
@@ -141,7 +155,7 @@ export class FrameReader {
 
   /** Ends the look at the head: what remains of the frame is passed. */
   accept(): void {
-    this.state = State.REST;
+    this.state = <u8>State.REST;
     this.releaseCarry();
   }
 
@@ -151,7 +165,7 @@ export class FrameReader {
    * @returns false when all carries together may not grow any more: accept the head as unreadable
    */
   keep(): bool {
-    if (this.carryLength == 0 && !this.append(<u32>(this.limit - this.cursor))) {
+    if (this.carryLength == 0 && !this.append(<u32>(limit - cursor))) {
       this.isStarved = true;
       return false;
     }
@@ -170,12 +184,12 @@ export class FrameReader {
   }
 
   private readHeader(): Step {
-    const available = <u32>(this.limit - this.cursor);
+    const available = <u32>(limit - cursor);
     const have: u32 = this.headerLength;
     const take = min<u32>(HEADER_LENGTH - have, available);
     const header = this.header;
-    memory.copy(header + have, this.cursor, take);
-    this.cursor += take;
+    memory.copy(header + have, cursor, take);
+    cursor += take;
     this.headerLength = <u8>(have + take);
     // The first byte alone tells foreign traffic: a peer that speaks first and then waits (as in a
     // TLS handshake) must not be held to be an unfinished header.
@@ -190,19 +204,19 @@ export class FrameReader {
     const length = bodyLengthOf(this.header);
     const isWanted = isCall && length <= requestWindow;
     const window = isWanted ? length : min<u32>(length, isCall ? HEAD_WINDOW : SHORT_WINDOW);
-    const available = min<u32>(this.rest, <u32>(this.limit - this.cursor));
+    const available = min<u32>(this.rest, <u32>(limit - cursor));
     if (this.carryLength == 0) {
       if (available == 0 && window != 0) return Step.NEED_BYTES;
-      this.body = this.cursor;
-      this.bodyLength = min<u32>(available, window);
+      offered = cursor;
+      offeredLength = min<u32>(available, window);
     } else {
       const take = min<u32>(window - this.carryLength, available);
       const grown = this.append(take);
       if (grown && this.carryLength < window && this.carryLength < this.nextOffer) {
         return Step.NEED_BYTES;
       }
-      this.body = this.carry;
-      this.bodyLength = this.carryLength;
+      offered = this.carry;
+      offeredLength = this.carryLength;
       if (!grown) {
         // Out of room for good: what is there is all that will be offered.
         this.bodyComplete = true;
@@ -210,7 +224,7 @@ export class FrameReader {
         return Step.HEAD;
       }
     }
-    this.bodyComplete = this.bodyLength == window;
+    this.bodyComplete = offeredLength == window;
     return Step.HEAD;
   }
 
@@ -228,9 +242,9 @@ export class FrameReader {
       this.carry = block;
       this.carryRoom = room;
     }
-    memory.copy(this.carry + this.carryLength, this.cursor, length);
+    memory.copy(this.carry + this.carryLength, cursor, length);
     this.carryLength = needed;
-    this.cursor += length;
+    cursor += length;
     this.rest -= length;
     return true;
   }

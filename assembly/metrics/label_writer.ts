@@ -50,6 +50,8 @@ export function writeWireLabel(name: string, value: usize, count: u32): void {
     const byte = load<u8>(value++);
     store<u8>(BUFFER + length++, isPlain(byte) ? byte : 0x5f);
   }
+  // Envoy drops dots at the end of a label's value, which would make two series one.
+  for (let p = length; load<u8>(BUFFER + p - 1) == 0x2e; p--) store<u8>(BUFFER + p - 1, 0x5f);
   endLabel();
 }
 

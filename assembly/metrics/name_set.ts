@@ -45,7 +45,7 @@ export class NameSet {
     memory.copy(name.bytes, bytes, length);
     name.next = this.all;
     this.all = name;
-    this.fingerprint ^= hashBytes(0, bytes, length);
+    this.fingerprint += hashBytes(0, bytes, length);
     this.table.insert(name);
   }
 

@@ -116,13 +116,13 @@ export function outcomeName(outcome: u32): string {
   }
 }
 
-/** Who ended a connection: label `dubbo_closed_by`, in the words of Envoy's own statistics. */
+/** Who ended a connection first: label `dubbo_closed_by`, in the words of Envoy's own statistics. */
 export const enum ClosedBy {
-  /** No close was seen, as when the listener is taken away. */
+  /** No end was seen, as when the listener is taken away. */
   UNKNOWN,
-  /** Envoy did, for instance because the upstream went away. */
+  /** Envoy did, or the server behind it. */
   LOCAL,
-  /** The downstream did. */
+  /** The client did. */
   REMOTE,
 }
 

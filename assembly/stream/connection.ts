@@ -92,9 +92,14 @@ export class Connection {
     if (!this.isPassedThrough) this.read(this.upstream, BufferType.UPSTREAM_DATA, size);
   }
 
-  /** The connection's client side was closed. */
-  onClose(closedBy: ClosedBy): void {
-    this.closedBy = closedBy;
+  /**
+   * An end of the connection was seen: the last bytes of a direction, or Envoy's close callback.
+   *
+   * The first one counts. Envoy's callback comes last and names who closed last: in front of
+   * `tcp_proxy` that is the side which was told, and not the one which began.
+   */
+  onEnd(closedBy: ClosedBy): void {
+    if (this.closedBy == ClosedBy.UNKNOWN) this.closedBy = closedBy;
   }
 
   /** The connection has ended: what it leaves behind is counted, and it may not be used any more. */
@@ -187,7 +192,7 @@ export class Connection {
     const result = readInvocation(serialization, half.body, end, invocation);
     if (result == INCOMPLETE && !half.bodyComplete && half.keep()) return false;
     const isCut = half.bodyLength < bodyLengthOf(half.header);
-    const side = this.sideOfCall(half.direction);
+    const side = this.sideOfCall(<Direction>half.direction);
     if (!invocation.headRead) {
       half.series = plugin.registry.otherOf(side);
       if (result != UNSUPPORTED) {
@@ -215,7 +220,7 @@ export class Connection {
 
   private readResponse(half: Half, flag: u8): bool {
     if (statusOf(half.header) != STATUS_OK) {
-      half.outcome = Outcome.ERROR;
+      half.outcome = <u8>Outcome.ERROR;
       return true;
     }
     const kind = readResultKind(serializationOf(flag), half.body, half.body + half.bodyLength);
@@ -223,7 +228,7 @@ export class Connection {
       if (!half.bodyComplete && half.keep()) return false;
       half.setFault(Reason.MALFORMED_RESPONSE);
     }
-    half.outcome = outcomeOf(kind);
+    half.outcome = <u8>outcomeOf(kind);
     return true;
   }
 
@@ -238,7 +243,7 @@ export class Connection {
       kind = EventKind.OTHER;
     }
     if (kind == EventKind.OTHER) half.setFault(Reason.MALFORMED_EVENT);
-    half.event = eventLabel(kind, isAsked);
+    half.event = <u8>eventLabel(kind, isAsked);
     return true;
   }
 
@@ -262,7 +267,7 @@ export class Connection {
     recorder.add(series, cellKey(Metric.REQUESTS, call, serialization), 1);
     recorder.add(series, cellKey(Metric.REQUEST_BYTES), bytes);
     if (call == CallKind.TWOWAY)
-      this.follow(half.direction, requestIdOf(half.header), series, time);
+      this.follow(<Direction>half.direction, requestIdOf(half.header), series, time);
   }
 
   private follow(direction: Direction, id: u64, series: Series, time: u64): void {
