@@ -44,12 +44,18 @@ describe("label writer", () => {
     for (let byte = 0; byte < 256; byte++) {
       if (isPlain(<u8>byte)) plain += String.fromCharCode(byte);
       const expected = isPlain(<u8>byte) ? String.fromCharCode(byte) : "_";
-      if (value(hexOf(byte)) != expected) wrong += hexOf(byte) + " ";
+      if (value(hexOf(byte) + "61") != expected + "a") wrong += hexOf(byte) + " ";
     }
     expect(plain).toBe("$" + kept);
     expect(wrong).toBe("");
     expect(value(hexOfText("a;.;b=.=c"))).toBe("a_._b_._c");
     expect(value("61 e4b8ad 0a")).toBe("a____", "each byte by itself");
+  });
+
+  test("shows dots at the end as _, which Envoy would drop", () => {
+    expect(value(hexOfText("trail."))).toBe("trail_");
+    expect(value(hexOfText("..a.."))).toBe("..a__");
+    expect(value(hexOfText("."))).toBe("_");
   });
 
   test("cuts at 200 bytes and reads no more", () => {
