@@ -86,26 +86,31 @@ export class FrameReader {
   hadFrames: bool = false;
 
   /** Where the offered bytes of the body lie; good until `accept`, `keep` or the next `feed`. */
+  @inline
   get body(): usize {
     return offered;
   }
 
   /** How many bytes of the body are offered. */
+  @inline
   get bodyLength(): u32 {
     return offeredLength;
   }
 
   /** The address of the current frame's header, from HEAD to FRAME_END. */
+  @inline
   get header(): usize {
     return changetype<usize>(this) + offsetof<FrameReader>("header0");
   }
 
   /** How many bytes of the current body may be passed without being fed. */
+  @inline
   get passable(): u32 {
     return this.state == State.REST ? this.rest : 0;
   }
 
   /** Whether the stream stands inside a frame: if it ended now, a frame would be cut off. */
+  @inline
   get insideFrame(): bool {
     return this.state != State.HEADER || this.headerLength != 0;
   }
@@ -114,6 +119,7 @@ export class FrameReader {
    * Hands the reader `length` new bytes at `bytes`; all bytes that any reader was fed before must be
    * used up.
    */
+  @inline
   feed(bytes: usize, length: u32): void {
     cursor = bytes;
     limit = bytes + length;

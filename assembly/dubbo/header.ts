@@ -31,41 +31,57 @@ const FLAG_EVENT: u8 = 0x20;
 const SERIALIZATION_MASK: u8 = 0x1f;
 
 /** The third byte of the header at `header`: kind of frame and serialization id. */
+// @ts-ignore: decorator
+@inline
 export function flagOf(header: usize): u8 {
   return load<u8>(header, FLAG_OFFSET);
 }
 
 /** The status byte of the header at `header`; meaningful in responses only. */
+// @ts-ignore: decorator
+@inline
 export function statusOf(header: usize): u8 {
   return load<u8>(header, STATUS_OFFSET);
 }
 
 /** The request id of the header at `header`, as its caller chose it. */
+// @ts-ignore: decorator
+@inline
 export function requestIdOf(header: usize): u64 {
   return loadU64(header + REQUEST_ID_OFFSET);
 }
 
 /** The body's length in bytes as the header at `header` states it; any 32-bit number. */
+// @ts-ignore: decorator
+@inline
 export function bodyLengthOf(header: usize): u32 {
   return loadU32(header + BODY_LENGTH_OFFSET);
 }
 
 /** Whether `flag` marks a request (else it is a response). */
+// @ts-ignore: decorator
+@inline
 export function isRequest(flag: u8): bool {
   return (flag & FLAG_REQUEST) != 0;
 }
 
 /** Whether `flag` marks a request that is to be answered. */
+// @ts-ignore: decorator
+@inline
 export function isTwoway(flag: u8): bool {
   return (flag & FLAG_TWOWAY) != 0;
 }
 
 /** Whether `flag` marks an event (heartbeat, readonly) and not a call. */
+// @ts-ignore: decorator
+@inline
 export function isEvent(flag: u8): bool {
   return (flag & FLAG_EVENT) != 0;
 }
 
 /** The serialization id in `flag`, 0 to 31. */
+// @ts-ignore: decorator
+@inline
 export function serializationOf(flag: u8): u8 {
   return flag & SERIALIZATION_MASK;
 }

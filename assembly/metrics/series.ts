@@ -45,6 +45,8 @@ export class Cell {
 }
 
 /** Makes a cell's key of a metric and the numbers of its label values, each below 256. */
+// @ts-ignore: decorator
+@inline
 export function cellKey(metric: Metric, firstLabel: u32 = 0, secondLabel: u32 = 0): u32 {
   return (metric as u32) | (firstLabel << 8) | (secondLabel << 16);
 }

@@ -79,6 +79,8 @@ const KINDS = memory.data<u8>([
 ]);
 
 /** The form of values whose first byte is `code`: a whole length below `FIRST_KIND`, else a kind. */
+// @ts-ignore: decorator
+@inline
 export function kindOf(code: u8): u8 {
   return load<u8>(KINDS + code);
 }

@@ -7,16 +7,22 @@
  */
 
 /** Loads the unsigned 16-bit big-endian number at `p`; two bytes must be readable. */
+// @ts-ignore: decorator
+@inline
 export function loadU16(p: usize): u32 {
   return bswap<u16>(load<u16>(p));
 }
 
 /** Loads the unsigned 32-bit big-endian number at `p`; four bytes must be readable. */
+// @ts-ignore: decorator
+@inline
 export function loadU32(p: usize): u32 {
   return bswap<u32>(load<u32>(p));
 }
 
 /** Loads the unsigned 64-bit big-endian number at `p`; eight bytes must be readable. */
+// @ts-ignore: decorator
+@inline
 export function loadU64(p: usize): u64 {
   return bswap<u64>(load<u64>(p));
 }

@@ -9,6 +9,8 @@ const PRIME_A: u64 = 0x9e3779b97f4a7c15; // 2^64 / golden ratio: spreads neighbo
 const PRIME_B: u64 = 0xbf58476d1ce4e5b9; // the first multiplier of splitmix64
 
 /** Mixes `value` into the hash `seed`; every bit of both reaches every bit of the answer. */
+// @ts-ignore: decorator
+@inline
 export function hashU64(seed: u64, value: u64): u64 {
   let h = (seed ^ value) * PRIME_A;
   h = (h ^ (h >> 32)) * PRIME_B;

@@ -22,6 +22,7 @@ export class HashTable<T> {
   private chains: usize = newChains(FIRST_CHAINS);
 
   /** The first thing of the chain in which everything with `hash` lies, or null. */
+  @inline
   first(hash: u32): T | null {
     return changetype<T | null>(load<usize>(this.chain(hash)));
   }
@@ -61,6 +62,8 @@ export class HashTable<T> {
     heap.free(changetype<usize>(this));
   }
 
+
+  @inline
   private chain(hash: u32): usize {
     return this.chains + ((<usize>(hash & this.mask)) << alignof<usize>());
   }

@@ -16,11 +16,15 @@ export const UNSUPPORTED: usize = 2;
 export const LAST_FAILURE: usize = 7;
 
 /** Whether `position` is one of the failures and no address. */
+// @ts-ignore: decorator
+@inline
 export function failed(position: usize): bool {
   return position <= LAST_FAILURE;
 }
 
 /** How many bytes lie from `p` to `end`; `p` must not lie behind it. */
+// @ts-ignore: decorator
+@inline
 export function bytesLeft(p: usize, end: usize): u32 {
   return <u32>(end - p);
 }

@@ -13,12 +13,14 @@ export class Span {
   length: u32 = 0;
 
   /** Points the span at `length` bytes from `start` on. */
+  @inline
   set(start: usize, length: u32): void {
     this.start = start;
     this.length = length;
   }
 
   /** Makes the span say "no value". */
+  @inline
   clear(): void {
     this.start = 0;
     this.length = 0;
