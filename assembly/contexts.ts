@@ -4,6 +4,7 @@
 import { Plugin } from "./plugin";
 import { CallTable } from "./stream/calls";
 import { Connection } from "./stream/connection";
+import { RoutedConnection } from "./stream/routed_connection";
 import { now } from "./host/clock";
 import { HashTable } from "./wire/hash_table";
 
@@ -57,7 +58,10 @@ export function createContext(id: u32, rootId: u32): void {
   }
   const root = rootOf(rootId);
   const plugin = root ? root.plugin : null;
-  if (plugin) all.connections.insert(new Connection(id, plugin, all.calls));
+  if (!plugin) return;
+  const routing = plugin.config.routing;
+  if (routing) all.connections.insert(new RoutedConnection(id, plugin, all.calls, routing));
+  else all.connections.insert(new Connection(id, plugin, all.calls));
 }
 
 /** Gives root context `id` a plugin, in place of the one it had. */
@@ -90,6 +94,8 @@ export function endContext(id: u32): void {
   const connection = connectionOf(id);
   if (connection) {
     contexts().connections.remove(connection);
+    const routed = connection.asRouted;
+    if (routed != 0) changetype<RoutedConnection>(routed).endRouted();
     connection.end();
     return;
   }

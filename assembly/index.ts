@@ -7,9 +7,12 @@ import { configure } from "./configure";
 import { connectionOf, createContext, deleteContext, endContext, pluginOf } from "./contexts";
 import { lend } from "./host/memory";
 import { ClosedBy } from "./metrics/names";
+import { loseWaiting, RoutedConnection } from "./stream/routed_connection";
 
-/** Go on with the bytes. The filter never holds them back. */
+/** Go on with the bytes, or the connection. */
 const CONTINUE: u32 = 0;
+/** Wait: only until a connection's first request has chosen its cluster. */
+const STOP_ITERATION: u32 = 1;
 /** `proxy_on_downstream_connection_close`: who closed (proxy-wasm ABI, `proxy_peer_type_t`). */
 const PEER_LOCAL: u32 = 1;
 const PEER_REMOTE: u32 = 2;
@@ -41,22 +44,33 @@ export function proxy_on_configure(rootId: u32, configurationSize: u32): u32 {
 
 export function proxy_on_tick(rootId: u32): void {
   const plugin = pluginOf(rootId);
-  if (plugin) plugin.onTick();
+  if (!plugin) return;
+  plugin.onTick();
+  loseWaiting(rootId);
 }
 
 export function proxy_on_context_create(id: u32, rootId: u32): void {
   createContext(id, rootId);
 }
 
-export function proxy_on_new_connection(_id: u32): u32 {
-  return CONTINUE;
+export function proxy_on_new_connection(id: u32): u32 {
+  const connection = connectionOf(id);
+  if (!connection) return CONTINUE;
+  const routed = connection.asRouted;
+  if (routed == 0) return CONTINUE;
+  return changetype<RoutedConnection>(routed).onNewConnection() ? STOP_ITERATION : CONTINUE;
 }
 
 export function proxy_on_downstream_data(id: u32, size: u32, endOfStream: u32): u32 {
   const connection = connectionOf(id);
   if (!connection) return CONTINUE;
-  connection.onDownstreamData(size);
   if (endOfStream != 0) connection.onEnd(ClosedBy.REMOTE);
+  const routed = connection.asRouted;
+  if (routed != 0) {
+    const goesOn = changetype<RoutedConnection>(routed).onRoutedData(size, endOfStream != 0);
+    return goesOn ? CONTINUE : STOP_ITERATION;
+  }
+  connection.onDownstreamData(size);
   return CONTINUE;
 }
 

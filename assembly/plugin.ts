@@ -13,6 +13,7 @@ import { Metric, Side } from "./metrics/names";
 import { Recorder } from "./metrics/recorder";
 import { Registry } from "./metrics/registry";
 import { cellKey } from "./metrics/series";
+import { RoutedCall } from "./routing/rule";
 import { Span } from "./wire/span";
 
 /** How often counters are told to Envoy, in ms: well below any scrape interval. */
@@ -35,6 +36,8 @@ export class Plugin {
   /** The side on which the proxy stands; right as soon as there is a connection. */
   side: Side = Side.CONSUMER;
   private knowsSide: bool = false;
+  /** What is asked for among the attachments, if anything is. */
+  private query: AttachmentQuery | null = null;
   private group: Span | null = null;
   private interfaceName: Span | null = null;
   private none: Span = new Span();
@@ -49,12 +52,16 @@ export class Plugin {
     this.config = config;
     this.registry = new Registry(config, Side.CONSUMER, seed);
     this.recorder = new Recorder(config.durationInMicroseconds);
-    if (config.hasLabel(LABEL_GROUP)) {
-      const query = new AttachmentQuery();
-      this.group = query.want("group");
-      this.interfaceName = query.want("interface");
+    const routing = config.routing;
+    const routingUses = routing ? routing.usesAttachments : false;
+    if (config.hasLabel(LABEL_GROUP) || routingUses) {
+      const query = routing ? routing.query : new AttachmentQuery();
+      this.query = query;
+      this.group = query.wantText("group").value;
+      this.interfaceName = query.wantText("interface").value;
       this.invocation.attachments = query;
-      this.requestWindow = GROUP_WINDOW;
+      if (config.hasLabel(LABEL_GROUP)) this.requestWindow = GROUP_WINDOW;
+      if (routing) this.requestWindow = max<u32>(this.requestWindow, routing.maxRewriteBytes);
     }
   }
 
@@ -69,6 +76,15 @@ export class Plugin {
     const group = this.group;
     if (!group) return this.none;
     return this.invocation.attachmentsRead ? group : this.registry.unknownName;
+  }
+
+  /** Writes the names of the invocation read last into `call`, as rules see them. */
+  describeCall(call: RoutedCall): void {
+    copySpan(call.interfaceName, this.calledInterface);
+    copySpan(call.method, this.invocation.method);
+    copySpan(call.version, this.registry.shownVersion(this.invocation.serviceVersion));
+    const group = this.group;
+    if (group) copySpan(call.group, group);
   }
 
   /** Adds `amount` to a counter of the plugin's own. */
@@ -111,17 +127,25 @@ export class Plugin {
     this.knowsSide = true;
     this.side = side;
     this.registry.plugin.side = side;
+    const routing = this.config.routing;
+    if (routing) routing.setSide(side);
   }
 
   private free(): void {
     this.flush();
     this.recorder.free();
     this.registry.free();
+    const query = this.query;
+    if (query && !this.config.routing) query.free();
     this.config.free();
     this.invocation.free();
     heap.free(changetype<usize>(this.none));
     heap.free(changetype<usize>(this));
   }
+}
+
+function copySpan(to: Span, from: Span): void {
+  to.set(from.start, from.length);
 }
 
 function sideOf(config: Config): Side {

@@ -24,8 +24,8 @@ export function newInvocation(attachments: bool): usize {
   if (attachments) {
     const query = new AttachmentQuery();
     invocation.attachments = query;
-    group = query.want("group");
-    interfaceName = query.want("interface");
+    group = query.wantText("group").value;
+    interfaceName = query.wantText("interface").value;
   }
   return changetype<usize>(invocation);
 }

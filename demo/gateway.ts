@@ -4,9 +4,13 @@
 //   GET /GetUserDubbo  ?id=           GET /GetOrderDubbo ?id=
 //   GET /SetUserDubbo  ?id=&name=     GET /SetOrderDubbo ?id=&name=
 //   answer: {"resultMap":{…},"success":true} or {"success":false,"error":"…"}
+//
+// The headers `end-user` and `user-id`, or parameters of these names, go along as attachments: what
+// calls are routed by. No other header does.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { DubboClient } from "./dubbo/client.ts";
+import type { Attachments } from "./dubbo/message.ts";
 import { DubboConnectionError, DubboException, DubboFormatError } from "./dubbo/errors.ts";
 import { DubboStatusError, DubboTimeoutError, messageOf } from "./dubbo/errors.ts";
 import { Status } from "./dubbo/protocol.ts";
@@ -14,16 +18,19 @@ import type { Pod } from "./pod.ts";
 import { fromJava, ORDERS, toJava, toJson, USERS, type RecordService } from "./record.ts";
 
 type Result = { status: number; body: object };
-type Route = (query: URLSearchParams) => Promise<Result> | Result;
+type Route = (query: URLSearchParams, attachments: Attachments) => Promise<Result> | Result;
+
+/** Headers and parameters that become attachments. */
+const PASSED_ON = ["end-user", "user-id"];
 
 /** The request listener for a node HTTP server. */
 export function gateway(client: DubboClient, pod: Pod, versionLabel: string) {
   const routes = new Map<string, Route>([
     ["/version", () => success({ version: versionLabel, ...pod })],
-    ["/GetUserDubbo", (query) => get(client, USERS, query)],
-    ["/SetUserDubbo", (query) => set(client, USERS, pod, query)],
-    ["/GetOrderDubbo", (query) => get(client, ORDERS, query)],
-    ["/SetOrderDubbo", (query) => set(client, ORDERS, pod, query)],
+    ["/GetUserDubbo", (...asked) => get(client, USERS, ...asked)],
+    ["/SetUserDubbo", (...asked) => set(client, USERS, pod, ...asked)],
+    ["/GetOrderDubbo", (...asked) => get(client, ORDERS, ...asked)],
+    ["/SetOrderDubbo", (...asked) => set(client, ORDERS, pod, ...asked)],
     ["/userhttp", () => failure(501, "This demo has no HTTP service behind its gateway.")],
     ["/usergrpc", () => failure(501, "This demo has no gRPC service behind its gateway.")],
   ]);
@@ -44,21 +51,38 @@ async function answer(routes: Map<string, Route>, request: IncomingMessage): Pro
   }
   if (request.method !== "GET") return failure(405, "Every path of this gateway is for GET.");
   try {
-    return await route(new URLSearchParams(query));
+    const parameters = new URLSearchParams(query);
+    return await route(parameters, attachmentsOf(request, parameters));
   } catch (error) {
     return failure(statusOf(error), messageOf(error));
   }
 }
 
-async function get(client: DubboClient, service: RecordService, query: URLSearchParams) {
-  return record(client, service, service.get, query.get("id") ?? "1");
+function attachmentsOf({ headers }: IncomingMessage, query: URLSearchParams): Attachments {
+  const given = PASSED_ON.map((name) => [name, headers[name] ?? query.get(name)] as const);
+  return Object.fromEntries(given.filter(([, value]) => value !== null));
 }
 
-async function set(client: DubboClient, service: RecordService, pod: Pod, query: URLSearchParams) {
+async function get(
+  client: DubboClient,
+  service: RecordService,
+  query: URLSearchParams,
+  attachments: Attachments,
+) {
+  return record(client, service, service.get, query.get("id") ?? "1", attachments);
+}
+
+async function set(
+  client: DubboClient,
+  service: RecordService,
+  pod: Pod,
+  query: URLSearchParams,
+  attachments: Attachments,
+) {
   const [id, name] = [query.get("id") ?? "1", query.get("name") ?? "hello"];
   const { type } = service;
   const sent = { id, name, ...pod, service: "consumer", type, time: new Date() };
-  return record(client, service, service.set, toJava(service, sent));
+  return record(client, service, service.set, toJava(service, sent), attachments);
 }
 
 async function record(
@@ -66,8 +90,10 @@ async function record(
   service: RecordService,
   { method, descriptor }: RecordService["get"],
   argument: unknown,
+  attachments: Attachments,
 ): Promise<Result> {
-  const call = { interface: service.interface, method, descriptor, args: [argument] };
+  const { interface: path } = service;
+  const call = { interface: path, method, descriptor, args: [argument], attachments };
   const value = await client.call(call);
   return success(value === null ? null : toJson(fromJava(value)));
 }

@@ -1,4 +1,5 @@
-// `npm start`: two providers, Envoy with envoy-local.yaml and the consumer, until Ctrl-C.
+// `npm start`: three providers (of users in two versions), Envoy with envoy-local.yaml and the
+// consumer, until Ctrl-C.
 //
 // Exit code 0 where it was told to end; 1 where it could not begin or one of the parts died.
 // Options: --config file (instead of envoy-local.yaml), --http-port (of the consumer; 8090).
@@ -15,6 +16,18 @@ import { startProcess, type ManagedProcess } from "./local/processes.ts";
 import { accepts, answers } from "./local/readiness.ts";
 import { fromRoot, ROOT } from "./local/repository.ts";
 
+/** A provider: the cluster by which Envoy finds it, its program and the version that it says it is. */
+interface Provider {
+  cluster: string;
+  script: string;
+  label: string;
+}
+
+const PROVIDERS: Provider[] = [
+  { cluster: "user-provider", script: "user_provider.ts", label: "v1" },
+  { cluster: "user-provider-v2", script: "user_provider.ts", label: "v2" },
+  { cluster: "order-provider", script: "order_provider.ts", label: "v1" },
+];
 const READY_MS = 20_000;
 
 const { values } = parseArgs({
@@ -40,20 +53,18 @@ try {
 async function start(): Promise<void> {
   const config = loadConfig();
   const httpPort = Number(values["http-port"]);
-  const users = clusterEndpoint(config, "user-provider");
-  const orders = clusterEndpoint(config, "order-provider");
+  const providers = PROVIDERS.map((one) => ({ ...one, ...clusterEndpoint(config, one.cluster) }));
   const listeners = listenerEndpoints(config);
   const dubbo = listeners.find((listener) => listener.name === "dubbo");
   if (dubbo === undefined) throw new Error(`${values.config} has no listener named dubbo`);
 
-  const wanted: [part: string, port: number][] = [[users.name, users.port]];
-  wanted.push([orders.name, orders.port]);
+  const wanted: [part: string, port: number][] = providers.map(({ name, port }) => [name, port]);
   for (const { name, port } of listeners) wanted.push([`Envoy's listener ${name}`, port]);
   wanted.push(["Envoy's admin interface", adminEndpoint(config).port], ["the consumer", httpPort]);
   await refuseUsedPorts(wanted);
 
   const binary = await findEnvoy({ log: (line) => console.log(line) });
-  await Promise.all([provider(users), provider(orders)]);
+  await Promise.all(providers.map(provider));
   if (ending) return;
   const envoy = await startEnvoy({
     config: values.config,
@@ -63,7 +74,12 @@ async function start(): Promise<void> {
   });
   watch(envoy.process);
   if (ending) return;
-  const consumer = part("consumer", ["--port", String(httpPort), "--dubbo", address(dubbo)]);
+  const consumer = part("consumer", "consumer.ts", [
+    "--port",
+    String(httpPort),
+    "--dubbo",
+    address(dubbo),
+  ]);
   const gateway = `http://127.0.0.1:${httpPort}`;
   await consumer.waitUntil("ready", READY_MS, () => answers(`${gateway}/version`));
   if (!ending) console.log(whatToTry(gateway, envoy.admin));
@@ -86,15 +102,14 @@ async function refuseUsedPorts(wanted: [part: string, port: number][]): Promise<
   if (used.length > 0) throw new Error(used.join("\n"));
 }
 
-async function provider({ name, port }: Endpoint): Promise<void> {
-  const process = part(name, ["--port", String(port)]);
+async function provider({ name, script, label, port }: Provider & Endpoint): Promise<void> {
+  const process = part(name, script, ["--port", String(port), "--version-label", label]);
   await process.waitUntil("ready", READY_MS, () => accepts(port));
 }
 
 // Not by way of the command tsx, which is one process more for signals to get lost in.
-function part(name: string, args: string[]): ManagedProcess {
-  const script = fromRoot("demo", `${name.replaceAll("-", "_")}.ts`);
-  const nodeArgs = ["--import", "tsx", script, ...args];
+function part(name: string, script: string, args: string[]): ManagedProcess {
+  const nodeArgs = ["--import", "tsx", fromRoot("demo", script), ...args];
   return watch(startProcess({ name, command: process.execPath, args: nodeArgs, cwd: ROOT }));
 }
 
@@ -124,7 +139,8 @@ function whatToTry(gateway: string, admin: string): string {
   return [
     "",
     "All parts run. Try in another terminal:",
-    `  curl -s '${gateway}/GetUserDubbo?id=7'`,
+    `  curl -s '${gateway}/GetUserDubbo?id=7'    # podName: four in five …-user-v1, one …-user-v2`,
+    `  curl -s -H 'end-user: jason' '${gateway}/GetUserDubbo?id=7'    # always …-user-v2`,
     `  curl -s '${gateway}/SetUserDubbo?id=7&name=x'`,
     `  curl -s '${gateway}/GetOrderDubbo'`,
     `  curl -s '${gateway}/SetOrderDubbo?name=book'`,

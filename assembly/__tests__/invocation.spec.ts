@@ -45,7 +45,7 @@ function read(serialization: u8, hex: string, length: i32 = -1): string {
   const call = new Invocation();
   const query = new AttachmentQuery();
   call.attachments = query;
-  const group = query.want("group");
+  const group = query.wantText("group").value;
   if (length < 0) place(hex);
   else placeFirst(hex, length);
   const next = readInvocation(serialization, start, end, call);

@@ -54,6 +54,24 @@ export class Checker {
     return index;
   }
 
+  /** A boolean. */
+  flag(path: string, value: JsonValue | null, otherwise: bool): bool {
+    if (!value) return otherwise;
+    if (value.type != JsonType.BOOLEAN) this.refuse(path, value, "true or false");
+    return value.boolean;
+  }
+
+  /** A key of an attachment: 1 to 200 printable ASCII characters, as Envoy's header names. */
+  key(path: string, value: JsonValue): string {
+    let isKey = value.type == JsonType.STRING && value.text.length > 0 && value.text.length <= 200;
+    for (let i = 0; isKey && i < value.text.length; i++) {
+      const unit = value.text.charCodeAt(i);
+      isKey = unit > 0x20 && unit < 0x7f;
+    }
+    if (!isKey) this.refuse(path, value, "1 to 200 printable ASCII characters without spaces");
+    return value.text;
+  }
+
   /** The elements of a list with at most `most` of them; none where it is absent. */
   list(path: string, value: JsonValue | null, most: i32): JsonValue[] {
     if (!value) return [];

@@ -4,6 +4,7 @@
  * reader.ts makes it from JSON; docs/configuration.schema.json says the same to people and tools.
  */
 import { NameSet } from "../metrics/name_set";
+import { Routing } from "../routing/routing";
 import { hashU64 } from "../wire/hash";
 
 /** `side`: which side of a call the proxy stands on. */
@@ -45,6 +46,9 @@ export class Config {
   /** The most calls that are followed at once on one connection. */
   maxInFlight: u32 = DEFAULT_MAX_IN_FLIGHT;
 
+  /** What calls are routed by, or null. */
+  routing: Routing | null = null;
+
   /** @param seed for the hashes of names */
   constructor(seed: u64) {
     this.interfaces = new NameSet(seed);
@@ -62,6 +66,8 @@ export class Config {
   /** Gives everything back. */
   free(): void {
     this.interfaces.free();
+    const routing = this.routing;
+    if (routing) routing.free();
     heap.free(changetype<usize>(this));
   }
 }

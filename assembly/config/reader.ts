@@ -4,6 +4,7 @@
  * The shape is the filter's public interface; docs/configuration.schema.json says it too, and a test
  * holds the two together.
  */
+import { Routing } from "../routing/routing";
 import { Checker } from "./checker";
 import {
   Config,
@@ -13,6 +14,7 @@ import {
   SideSetting,
 } from "./config";
 import { JsonParser, JsonValue } from "./json";
+import { RoutingReader } from "./routing_reader";
 import { StructReader } from "./struct";
 
 /** The first byte of every Struct that is not empty. */
@@ -46,7 +48,7 @@ export class ConfigReader {
     const config = new Config(seed);
     if (length == 0) return config;
     const root = this.parse(bytes, length);
-    if (root) this.readRoot(root, config);
+    if (root) this.readRoot(root, config, seed);
     if (this.checker.error.length == 0) return config;
     config.free();
     return null;
@@ -67,9 +69,9 @@ export class ConfigReader {
     return root;
   }
 
-  private readRoot(root: JsonValue, config: Config): void {
+  private readRoot(root: JsonValue, config: Config, seed: u64): void {
     const checker = this.checker;
-    if (!checker.object("$", root, ["side", "max_body_bytes", "metrics"])) return;
+    if (!checker.object("$", root, ["side", "max_body_bytes", "metrics", "routing"])) return;
     const sides = ["auto", "consumer", "provider"];
     config.side = <SideSetting>checker.choice("$.side", root.member("side"), sides, 0);
     config.maxBodyBytes = checker.integer(
@@ -81,6 +83,11 @@ export class ConfigReader {
     );
     const metrics = root.member("metrics");
     if (metrics) this.readMetrics(metrics, config);
+    const routing = root.member("routing");
+    if (!routing) return;
+    const read = new Routing(seed);
+    config.routing = read;
+    new RoutingReader(checker, read).read(routing);
   }
 
   private readMetrics(metrics: JsonValue, config: Config): void {

@@ -5,18 +5,26 @@
  * configuration makes one query of the keys that it needs, and each body's reader fills in what it
  * finds under them.
  */
-import { sameBytes } from "../wire/bytes";
 import { Span } from "../wire/span";
+import { KeyEncoding, lower, spells } from "./attachment_key";
 
-/** One key that is asked for and the value found under it in the body read last. */
+/** One key that is asked for, and what was found under it in the body read last. */
 @unmanaged
 @final
 export class WantedAttachment {
   next: WantedAttachment | null = null;
+  /** The key in lower case; ASCII. */
   key: usize = 0;
   keyLength: u32 = 0;
-  /** The value's bytes if it is a string; `start` 0 where the key is absent or no string. */
+  /** How often the key was found, whatever its values. */
+  found: u32 = 0;
+  /** The last value's bytes if it is a string; `start` 0 where the key is absent or it is none. */
   value: Span = new Span();
+
+  /** Whether this is the key of `length` bytes at `key`, whatever its case. */
+  isKey(key: usize, length: u32): bool {
+    return spells(key, length, KeyEncoding.BYTES, this.key, this.keyLength);
+  }
 }
 
 
@@ -25,32 +33,45 @@ export class WantedAttachment {
 export class AttachmentQuery {
   private first: WantedAttachment | null = null;
 
-  /** Asks for `key` (ASCII); returns where its value will stand. */
-  want(key: string): Span {
+  /** Asks for the ASCII key of `length` bytes at `key`; the same key twice is the same thing. */
+  want(key: usize, length: u32): WantedAttachment {
+    let known = this.first;
+    while (known) {
+      if (known.isKey(key, length)) return known;
+      known = known.next;
+    }
     const wanted = new WantedAttachment();
-    const length = key.length;
     wanted.key = heap.alloc(length);
     wanted.keyLength = length;
-    for (let i = 0; i < length; i++) store<u8>(wanted.key + i, <u8>key.charCodeAt(i));
+    for (let i: u32 = 0; i < length; i++) {
+      store<u8>(wanted.key + i, <u8>lower(load<u8>(key + i)));
+    }
     wanted.next = this.first;
     this.first = wanted;
-    return wanted.value;
+    return wanted;
   }
 
-  /** Forgets the values of the last body. */
+  /** Asks for `key`, which must be ASCII. */
+  wantText(key: string): WantedAttachment {
+    const bytes = String.UTF8.encode(key);
+    return this.want(changetype<usize>(bytes), bytes.byteLength);
+  }
+
+  /** Forgets what was found in the last body. */
   clear(): void {
     let wanted = this.first;
     while (wanted) {
+      wanted.found = 0;
       wanted.value.clear();
       wanted = wanted.next;
     }
   }
 
-  /** Where the value of the key of `length` bytes at `key` belongs, or null if nobody asked. */
-  find(key: usize, length: u32): Span | null {
+  /** What was asked for under the key of `length` bytes at `key`, or null if nobody asked. */
+  find(key: usize, length: u32, encoding: KeyEncoding): WantedAttachment | null {
     let wanted = this.first;
     while (wanted) {
-      if (wanted.keyLength == length && sameBytes(wanted.key, key, length)) return wanted.value;
+      if (spells(key, length, encoding, wanted.key, wanted.keyLength)) return wanted;
       wanted = wanted.next;
     }
     return null;

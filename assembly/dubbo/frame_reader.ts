@@ -12,15 +12,7 @@
  * The header is described in header.ts. The reader does not know what a body says, and after FOREIGN
  * or TOO_LARGE it must not be used again: where later frames begin is unknown.
  */
-import {
-  bodyLengthOf,
-  flagOf,
-  HEADER_LENGTH,
-  isEvent,
-  isRequest,
-  MAGIC_HIGH,
-  MAGIC_LOW,
-} from "./header";
+import { bodyLengthOf, flagOf, HEADER_LENGTH, isEvent, isRequest, mayBeFrame } from "./header";
 
 /** What `FrameReader.next` found. */
 export const enum Step {
@@ -199,8 +191,7 @@ export class FrameReader {
     this.headerLength = <u8>(have + take);
     // The first byte alone tells foreign traffic: a peer that speaks first and then waits (as in a
     // TLS handshake) must not be held to be an unfinished header.
-    if (have + take > 0 && load<u8>(header) != MAGIC_HIGH) return Step.FOREIGN;
-    if (have + take > 1 && load<u8>(header, 1) != MAGIC_LOW) return Step.FOREIGN;
+    if (!mayBeFrame(header, have + take)) return Step.FOREIGN;
     return have + take < HEADER_LENGTH ? Step.NEED_BYTES : Step.HEAD;
   }
 

@@ -23,7 +23,7 @@ export const MAGIC_LOW: u8 = 0xbb;
 const FLAG_OFFSET: usize = 2;
 const STATUS_OFFSET: usize = 3;
 const REQUEST_ID_OFFSET: usize = 4;
-const BODY_LENGTH_OFFSET: usize = 12;
+export const BODY_LENGTH_OFFSET: usize = 12;
 
 const FLAG_REQUEST: u8 = 0x80;
 const FLAG_TWOWAY: u8 = 0x40;
@@ -84,4 +84,10 @@ export function isEvent(flag: u8): bool {
 @inline
 export function serializationOf(flag: u8): u8 {
   return flag & SERIALIZATION_MASK;
+}
+
+/** Whether the first `length` bytes at `header`, which may be fewer than two, can begin a frame. */
+export function mayBeFrame(header: usize, length: u32): bool {
+  if (length > 0 && load<u8>(header) != MAGIC_HIGH) return false;
+  return length < 2 || load<u8>(header, 1) == MAGIC_LOW;
 }

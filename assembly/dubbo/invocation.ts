@@ -29,6 +29,16 @@ export class Invocation {
   headRead: bool = false;
   /** Whether the attachments were read to their end. */
   attachmentsRead: bool = false;
+  /** Where the attachments begin; 0 if that is not known. */
+  attachmentsStart: usize = 0;
+  /** Where they end; meaningful if `attachmentsRead`. */
+  attachmentsEnd: usize = 0;
+
+  /** The attachments were read up to `end`. */
+  setAttachmentsRead(end: usize): void {
+    this.attachmentsEnd = end;
+    this.attachmentsRead = true;
+  }
 
   /** Forgets the last body. */
   clear(): void {
@@ -40,14 +50,13 @@ export class Invocation {
     this.genericMethod.clear();
     this.headRead = false;
     this.attachmentsRead = false;
+    this.attachmentsStart = 0;
     const attachments = this.attachments;
     if (attachments) attachments.clear();
   }
 
-  /** Gives the invocation and its query back. */
+  /** Gives the invocation back, but not its query. */
   free(): void {
-    const attachments = this.attachments;
-    if (attachments) attachments.free();
     heap.free(changetype<usize>(this.dubboVersion));
     heap.free(changetype<usize>(this.path));
     heap.free(changetype<usize>(this.serviceVersion));

@@ -2,6 +2,7 @@
  * The bytes of a connection, as the host shows them in a data callback.
  */
 import { proxy_get_buffer_bytes } from "@solo-io/proxy-runtime/assembly/imports";
+import { proxy_set_buffer_bytes } from "./imports";
 import { firstAnswer, secondAnswer } from "./memory";
 import { OK } from "./result";
 
@@ -36,4 +37,9 @@ export function fetch(type: BufferType, start: u32, length: u32): usize {
 /** How many bytes the last `fetch` brought. */
 export function lastLength(): u32 {
   return fetchedLength;
+}
+
+/** Puts the `size` bytes at `bytes` in the place of the first `length` bytes of a buffer. */
+export function replaceStart(type: BufferType, length: u32, bytes: usize, size: u32): void {
+  proxy_set_buffer_bytes(type, 0, length, bytes, size);
 }

@@ -2,7 +2,8 @@
  * Properties of the proxy, the listener and the connection, by path.
  */
 import { proxy_get_property } from "@solo-io/proxy-runtime/assembly/imports";
-import { firstAnswer, secondAnswer } from "./memory";
+import { Span } from "../wire/span";
+import { firstAnswer, lendAgain, lendAside, secondAnswer } from "./memory";
 import { OK } from "./result";
 
 /** Envoy's `TrafficDirection` (envoy/config/core/v3/base.proto). */
@@ -21,4 +22,43 @@ export function listenerDirection(): TrafficDirection {
   const result = proxy_get_property(changetype<usize>(path), path.byteLength, value, size);
   if (result != OK || load<usize>(size) != 8) return TrafficDirection.UNSPECIFIED;
   return <TrafficDirection>(<i32>load<i64>(load<usize>(value)));
+}
+
+/**
+ * A text in the node's metadata: `CLUSTER_ID`, or `LABELS.version` for a text one level down (what
+ * stands behind the first dot is one key, so labels may have dots).
+ *
+ * @returns the text, or an empty one where there is none; allocates, so for configuration time only
+ */
+export function nodeMetadata(path: string): string {
+  const dot = path.indexOf(".");
+  let full = "xds\0node\0metadata\0" + path;
+  if (dot >= 0) {
+    full = "xds\0node\0metadata\0" + path.substring(0, dot) + "\0" + path.substring(dot + 1);
+  }
+  const key = String.UTF8.encode(full);
+  const value = firstAnswer();
+  const size = secondAnswer();
+  if (proxy_get_property(changetype<usize>(key), key.byteLength, value, size) != OK) return "";
+  return String.UTF8.decodeUnsafe(load<usize>(value), load<usize>(size));
+}
+
+const SOURCE_ADDRESS = memory.data<u8>([
+  0x73, 0x6f, 0x75, 0x72, 0x63, 0x65, 0, 0x61, 0x64, 0x64, 0x72, 0x65, 0x73, 0x73,
+]); // "source\0address"
+const SOURCE_ADDRESS_LENGTH: u32 = 14;
+
+/**
+ * Writes the client's address as Envoy writes it into `text`: `10.1.2.3:5555`, `[2001:db8::1]:5555`, or
+ * the path of a socket. It is good until the next answer to the side; without bytes where there is none.
+ */
+export function sourceAddress(text: Span): void {
+  const value = firstAnswer();
+  const size = secondAnswer();
+  // A connection's bytes are being read meanwhile.
+  lendAside();
+  const result = proxy_get_property(SOURCE_ADDRESS, SOURCE_ADDRESS_LENGTH, value, size);
+  lendAgain();
+  if (result == OK) text.set(load<usize>(value), <u32>load<usize>(size));
+  else text.clear();
 }

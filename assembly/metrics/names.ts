@@ -27,6 +27,11 @@ export const enum Metric {
   CONNECTIONS,
   CONNECTIONS_ACTIVE,
   PASSTHROUGH_CONNECTIONS,
+  ROUTED,
+  UNREWRITTEN,
+  REFUSED_CONNECTIONS,
+  MISROUTED,
+  UNROUTED_CONNECTIONS,
 }
 
 /** The metric's name; `DURATION` has its unit appended. */
@@ -58,8 +63,18 @@ export function metricName(metric: Metric): string {
       return "dubbo_connections_total";
     case Metric.CONNECTIONS_ACTIVE:
       return "dubbo_connections_active";
-    default:
+    case Metric.PASSTHROUGH_CONNECTIONS:
       return "dubbo_passthrough_connections_total";
+    case Metric.ROUTED:
+      return "dubbo_routed_requests_total";
+    case Metric.UNREWRITTEN:
+      return "dubbo_unrewritten_requests_total";
+    case Metric.REFUSED_CONNECTIONS:
+      return "dubbo_refused_connections_total";
+    case Metric.MISROUTED:
+      return "dubbo_misrouted_requests_total";
+    default:
+      return "dubbo_unrouted_connections_total";
   }
 }
 
@@ -219,5 +234,35 @@ export function reasonName(reason: u32): string {
       return "malformed_event";
     default:
       return "overload";
+  }
+}
+
+/** Why a request could not be changed as its rule or the protected keys say: label `dubbo_reason`. */
+export const enum Obstacle {
+  /** Its frame is longer than `max_rewrite_bytes`, or no room was left to hold it. */
+  TOO_LARGE,
+  /** Its serialization's attachments are not rewritten. */
+  SERIALIZATION,
+  /** Its arguments or attachments could not be read. */
+  UNDECODABLE,
+  /** Later values refer by number to what would have to go. */
+  REFERENCES,
+  /** The bytes are no frame of Dubbo's. */
+  FOREIGN,
+}
+
+/** The value of label `dubbo_reason`. */
+export function obstacleName(obstacle: u32): string {
+  switch (obstacle) {
+    case Obstacle.TOO_LARGE:
+      return "too_large";
+    case Obstacle.SERIALIZATION:
+      return "serialization";
+    case Obstacle.UNDECODABLE:
+      return "undecodable";
+    case Obstacle.REFERENCES:
+      return "references";
+    default:
+      return "foreign";
   }
 }

@@ -22,6 +22,7 @@ import {
   isGauge,
   Metric,
   metricName,
+  obstacleName,
   outcomeName,
   reasonName,
   sideName,
@@ -118,6 +119,10 @@ function defineCell(cell: Cell): void {
     case Metric.DECODE_ERRORS:
       writeLabel("dubbo_reason", reasonName(first));
       break;
+    case Metric.UNREWRITTEN:
+    case Metric.REFUSED_CONNECTIONS:
+      writeLabel("dubbo_reason", obstacleName(first));
+      break;
     default:
       break;
   }
@@ -142,6 +147,7 @@ function writeSeriesLabels(series: Series): void {
     name += series.versionLength;
   }
   if (series.groupLength != 0) writeWireLabel("dubbo_group", name, series.groupLength);
+  if (series.ruleLength != 0) writeWireLabel("dubbo_rule", name, series.ruleLength);
   writeLabel("dubbo_side", sideName(series.side));
   writeLabel("dubbo_protocol", "dubbo");
 }

@@ -69,8 +69,7 @@ export class Registry {
     const a = config.hasLabel(LABEL_INTERFACE) ? interfaceName : this.none;
     let b = config.hasLabel(LABEL_METHOD) ? method : this.none;
     if (b.length == 0 && config.hasLabel(LABEL_METHOD)) b = this.other;
-    let c = config.hasLabel(LABEL_VERSION) ? version : this.none;
-    if (c.length == 0 && config.hasLabel(LABEL_VERSION)) c = this.defaultVersion;
+    const c = config.hasLabel(LABEL_VERSION) ? this.shownVersion(version) : this.none;
     const d = config.hasLabel(LABEL_GROUP) ? group : this.none;
 
     let h = hashName(this.seed ^ (side as u64), a);
@@ -113,6 +112,11 @@ export class Registry {
     else this.otherOfProvider = made;
     this.keep(made);
     return made;
+  }
+
+  /** A service's version as it is shown: Dubbo's "0.0.0" where none is set. */
+  shownVersion(version: Span): Span {
+    return version.length == 0 ? this.defaultVersion : version;
   }
 
   /** A flush period has passed. */

@@ -66,6 +66,8 @@ export class Series {
   methodLength: u32 = 0;
   versionLength: u32 = 0;
   groupLength: u32 = 0;
+  /** A rule's name, which then is the only name. */
+  ruleLength: u32 = 0;
   side: Side;
   /** The host's id of the duration histogram; meaningful if `durationDefined`. */
   durationId: u32 = 0;
@@ -74,6 +76,16 @@ export class Series {
 
   constructor(side: Side) {
     this.side = side;
+  }
+
+  /** The series of a rule called `name`. */
+  static ofRule(name: string): Series {
+    const series = new Series(Side.CONSUMER);
+    const bytes = String.UTF8.encode(name);
+    series.names = heap.alloc(bytes.byteLength);
+    memory.copy(series.names, changetype<usize>(bytes), bytes.byteLength);
+    series.ruleLength = bytes.byteLength;
+    return series;
   }
 
   /** The cell with this key, made if it is not there yet. */

@@ -7,12 +7,14 @@
  * Source: org.apache.dubbo.common.serialize.fastjson2.FastJson2ObjectOutput, held against captured
  * frames. See jsonb.ts for the values.
  */
-import { AttachmentQuery } from "../dubbo/attachments";
+import { AttachmentChange } from "../dubbo/attachment_change";
 import { argumentCount, BAD_DESCRIPTOR, Invocation } from "../dubbo/invocation";
 import { loadU32 } from "../wire/bytes";
 import { bytesLeft, failed, INCOMPLETE, MALFORMED } from "../wire/position";
+import { Output } from "../wire/output";
 import { Span } from "../wire/span";
-import { isJsonbString, NULL, OBJECT, OBJECT_END, readJsonbString, skipJsonb } from "./jsonb";
+import { isJsonbString, NULL, readJsonbString } from "./jsonb";
+import { readJsonbAttachments, rewriteJsonbAttachments } from "./jsonb_attachments";
 
 const LENGTH_SIZE: u32 = 4;
 
@@ -43,48 +45,13 @@ export function readFastjson2Invocation(p: usize, end: usize, out: Invocation): 
     p = skipField(p, end);
     if (failed(p)) return p;
   }
+  out.attachmentsStart = p;
   const fieldEnd = skipField(p, end);
   if (failed(fieldEnd)) return fieldEnd;
-  const read = readAttachments(p + LENGTH_SIZE, fieldEnd, attachments);
+  const read = readJsonbAttachments(p + LENGTH_SIZE, fieldEnd, attachments);
   if (failed(read)) return insideField(read);
-  out.attachmentsRead = true;
+  out.setAttachmentsRead(fieldEnd);
   return fieldEnd;
-}
-
-function readAttachments(p: usize, end: usize, attachments: AttachmentQuery): usize {
-  if (p >= end) return MALFORMED;
-  const code = load<u8>(p++);
-  if (code == NULL) return p;
-  if (code != OBJECT) return MALFORMED;
-  while (p < end) {
-    if (load<u8>(p) == OBJECT_END) return p + 1;
-    let wanted: Span | null = null;
-    if (isJsonbString(load<u8>(p))) {
-      p = readJsonbString(p, end, key());
-      if (failed(p)) return p;
-      wanted = attachments.find(key().start, key().length);
-    } else {
-      p = skipJsonb(p, end, 1);
-      if (failed(p)) return p;
-    }
-    if (p >= end) return MALFORMED;
-    if (wanted && isJsonbString(load<u8>(p))) {
-      p = readJsonbString(p, end, wanted);
-    } else {
-      // A key that stands twice has its last value, as in the peers' maps.
-      if (wanted) wanted.clear();
-      p = skipJsonb(p, end, 1);
-    }
-    if (failed(p)) return p;
-  }
-  return MALFORMED;
-}
-
-const KEY = memory.data(16);
-
-/** The key of the attachment that is being read. */
-function key(): Span {
-  return changetype<Span>(KEY);
 }
 
 /** Answers where the field at `p` ends. */
@@ -111,6 +78,25 @@ function readStringField(p: usize, end: usize, span: Span): usize {
 /** A value that is longer than its own field lies about its length: more bytes will not mend it. */
 function insideField(failure: usize): usize {
   return failure == INCOMPLETE ? MALFORMED : failure;
+}
+
+/**
+ * Writes the attachments, a field that lies from `p` to `end`, into `out`, changed.
+ *
+ * @returns whether they could be; if not, what was written means nothing
+ */
+export function rewriteFastjson2Attachments(
+  p: usize,
+  end: usize,
+  change: AttachmentChange,
+  out: Output,
+): bool {
+  const lengthAt = out.length;
+  out.writeU32(0);
+  const value = min<usize>(p + LENGTH_SIZE, end);
+  if (!rewriteJsonbAttachments(value, end, change, out)) return false;
+  out.patchU32(lengthAt, out.length - lengthAt - LENGTH_SIZE);
+  return true;
 }
 
 /**

@@ -1,17 +1,16 @@
 /**
  * Bodies in hessian2 (serialization id 2): the invocation of a request, the kind of a result.
  *
- * The head's strings follow each other; arguments and attachments are Hessian 2 values, the latter
- * an untyped map (typed, or null, from foreign encoders). See hessian2_string.ts and
- * hessian2_skip.ts for the grammar. Bytes behind the attachments are borne.
+ * The head's strings follow each other; arguments and attachments are Hessian 2 values. See
+ * hessian2_string.ts, hessian2_skip.ts and hessian2_attachments.ts for the grammar. Bytes behind the
+ * attachments are borne.
  */
 import { argumentCount, BAD_DESCRIPTOR, Invocation } from "../dubbo/invocation";
-import { AttachmentQuery } from "../dubbo/attachments";
 import { failed, INCOMPLETE, MALFORMED } from "../wire/position";
-import { Span } from "../wire/span";
-import { END, INT_ZERO, kindOf, MAP, MAP_TYPED, NULL_CODE } from "./hessian2_codes";
-import { skipType, skipValues, startBody } from "./hessian2_skip";
-import { isStringCode, readString } from "./hessian2_string";
+import { readHessian2Attachments } from "./hessian2_attachments";
+import { INT_ZERO } from "./hessian2_codes";
+import { skipValues, startBody } from "./hessian2_skip";
+import { readString } from "./hessian2_string";
 
 /** Reads the body from `p` to `end` into `out`; answers an address or a failure. */
 export function readHessian2Invocation(p: usize, end: usize, out: Invocation): usize {
@@ -40,50 +39,10 @@ export function readHessian2Invocation(p: usize, end: usize, out: Invocation): u
   startBody();
   p = skipValues(p, end, count);
   if (failed(p)) return p;
-  p = readAttachments(p, end, attachments);
-  if (!failed(p)) out.attachmentsRead = true;
+  out.attachmentsStart = p;
+  p = readHessian2Attachments(p, end, attachments);
+  if (!failed(p)) out.setAttachmentsRead(p);
   return p;
-}
-
-/** Reads the map at `p` and fills in what `attachments` asks for. */
-function readAttachments(p: usize, end: usize, attachments: AttachmentQuery): usize {
-  if (p >= end) return INCOMPLETE;
-  const code = load<u8>(p);
-  const kind = kindOf(code);
-  if (code == NULL_CODE) return p + 1;
-  if (kind == MAP) p += 1;
-  else if (kind == MAP_TYPED) p = skipType(p + 1, end);
-  else return MALFORMED;
-  if (failed(p)) return p;
-  while (true) {
-    if (p >= end) return INCOMPLETE;
-    if (kindOf(load<u8>(p)) == END) return p + 1;
-    let wanted: Span | null = null;
-    if (isStringCode(load<u8>(p))) {
-      p = readString(p, end, key());
-      if (failed(p)) return p;
-      wanted = attachments.find(key().start, key().length);
-    } else {
-      p = skipValues(p, end, 1);
-      if (failed(p)) return p;
-    }
-    if (p >= end) return INCOMPLETE;
-    if (wanted && isStringCode(load<u8>(p))) {
-      p = readString(p, end, wanted);
-    } else {
-      // A key that stands twice has its last value, as in the peers' maps.
-      if (wanted) wanted.clear();
-      p = skipValues(p, end, 1);
-    }
-    if (failed(p)) return p;
-  }
-}
-
-const KEY_SPACE = memory.data(16);
-
-/** The key of the attachment that is being read. */
-function key(): Span {
-  return changetype<Span>(KEY_SPACE);
 }
 
 /**

@@ -23,8 +23,11 @@ import {
   STRING_SHORT,
 } from "./hessian2_codes";
 
-/** Bytes of one string that are put together when it comes in pieces; names are far shorter. */
-const JOIN_ROOM: u32 = 256;
+/**
+ * Bytes of one string that are put together when it comes in pieces: a key of 200 characters, the longest
+ * that a configuration may name, with four bytes for each.
+ */
+const JOIN_ROOM: u32 = 1024;
 /** Strings in pieces that one head may hold: its five, an argument and some attachments. */
 const JOIN_SLOTS: u32 = 16;
 const JOINED = memory.data(<i32>(JOIN_ROOM * JOIN_SLOTS));
@@ -41,7 +44,7 @@ let chunkIsLast: bool = false;
  * Reads the string or null at `p` into `span` (a null clears it).
  *
  * A string in one piece is a span of the input; one in several pieces is put together in a buffer of
- * this module, cut at 256 bytes, and stays good until fifteen more of them were read.
+ * this module, cut at 1024 bytes, and stays good until fifteen more of them were read.
  *
  * @returns the address behind the string, or a failure: MALFORMED where no string stands
  */

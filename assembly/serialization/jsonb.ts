@@ -20,12 +20,14 @@
  */
 import { loadU16, loadU32 } from "../wire/bytes";
 import { bytesLeft, failed, INCOMPLETE, MALFORMED, UNSUPPORTED } from "../wire/position";
+import { KeyEncoding } from "../dubbo/attachment_key";
+import { Output } from "../wire/output";
 import { Span } from "../wire/span";
 
 const CHAR: u8 = 0x90;
 const BINARY: u8 = 0x91;
-const TYPED: u8 = 0x92;
-const REFERENCE: u8 = 0x93;
+export const TYPED: u8 = 0x92;
+export const REFERENCE: u8 = 0x93;
 const ARRAY_FIX_MIN: u8 = 0x94;
 const ARRAY: u8 = 0xa4;
 export const OBJECT_END: u8 = 0xa5;
@@ -57,13 +59,19 @@ const INT64_BYTE_MIN: u8 = 0xc8;
 const INT64_NUM_MIN: u8 = 0xd8;
 const INT32_NUM_MIN: u8 = 0xf0;
 const INT32_NUM_MAX: u8 = 0x2f;
+const INT32_BYTE_ZERO: u8 = 0x38;
 const INT32_BYTE_MAX: u8 = 0x3f;
 const INT32_SHORT_MAX: u8 = 0x47;
 const INT32: u8 = 0x48;
 const STR_ASCII_FIX_MIN: u8 = 0x49;
 const STR_ASCII_FIX_MAX: u8 = 0x78;
+const STR_ASCII: u8 = 0x79;
+const STR_UTF8: u8 = 0x7a;
+const STR_UTF16: u8 = 0x7b;
+const STR_UTF16LE: u8 = 0x7c;
+const STR_UTF16BE: u8 = 0x7d;
 const STR_GB18030: u8 = 0x7e;
-const SYMBOL: u8 = 0x7f;
+export const SYMBOL: u8 = 0x7f;
 
 /** Open arrays and objects; fastjson2's own reader stops at 2048 by default. */
 const MAX_DEPTH: u32 = 1024;
@@ -92,6 +100,62 @@ export function readJsonbString(p: usize, end: usize, span: Span): usize {
   if (length > bytesLeft(p, end)) return INCOMPLETE;
   span.set(p, length);
   return p + length;
+}
+
+/** How the text of a string that starts with `code` is to be read. */
+export function jsonbEncoding(code: u8): KeyEncoding {
+  if (code == STR_UTF16LE) return KeyEncoding.UTF16_LE;
+  return code == STR_UTF16 || code == STR_UTF16BE ? KeyEncoding.UTF16_BE : KeyEncoding.BYTES;
+}
+
+/** Whether `text`, of a string that starts with `code`, begins with a mark that says its byte order. */
+export function isUtf16WithMark(code: u8, text: Span): bool {
+  if (code != STR_UTF16 || text.length < 2) return false;
+  const mark = loadU16(text.start);
+  return mark == 0xfeff || mark == 0xfffe;
+}
+
+/**
+ * Whether a value that starts with `code` neither defines nor uses a number or a path: scalars,
+ * strings and bytes, but no symbols, types, references, lists or objects.
+ */
+export function isJsonbPlain(code: u8): bool {
+  if (code == SYMBOL || code == TYPED || code == REFERENCE || code == OBJECT) return false;
+  return code < ARRAY_FIX_MIN || code > ARRAY;
+}
+
+/** Appends `text`, which is UTF-8, as a string. */
+export function writeJsonbString(out: Output, text: Span): void {
+  const length = text.length;
+  if (!isAscii(text)) {
+    out.writeU8(STR_UTF8);
+    writeLength(out, length);
+  } else if (length <= STR_ASCII_FIX_MAX - STR_ASCII_FIX_MIN) {
+    out.writeU8(STR_ASCII_FIX_MIN + length);
+  } else {
+    out.writeU8(STR_ASCII);
+    writeLength(out, length);
+  }
+  out.write(text.start, length);
+}
+
+function writeLength(out: Output, length: u32): void {
+  if (length <= INT32_NUM_MAX) {
+    out.writeU8(length);
+  } else if (length < 0x800) {
+    out.writeU8(INT32_BYTE_ZERO + (length >> 8));
+    out.writeU8(length & 0xff);
+  } else {
+    out.writeU8(INT32);
+    out.writeU32(length);
+  }
+}
+
+function isAscii(text: Span): bool {
+  for (let i: u32 = 0; i < text.length; i++) {
+    if (load<u8>(text.start + i) >= 0x80) return false;
+  }
+  return true;
 }
 
 /** Whether a string that carries its text starts with `code`. */

@@ -33,10 +33,15 @@ import {
 } from "../metrics/names";
 import { cellKey, Series } from "../metrics/series";
 import { Plugin } from "../plugin";
+import { Routing } from "../routing/routing";
 import { NO_KIND, readEventKind, readInvocation, readResultKind } from "../serialization/bodies";
+import { sameBytes } from "../wire/bytes";
 import { failed, INCOMPLETE, UNSUPPORTED } from "../wire/position";
+import { Span } from "../wire/span";
 import { Call, CallList, CallTable } from "./calls";
 import { Half } from "./half";
+import { decide, Decision, takenCluster } from "./router";
+import { tellNames } from "./told_names";
 
 /**
  * Bytes fetched from the host at once. Each fetch costs the host about 0.6 µs, so it should bring all
@@ -48,20 +53,38 @@ const LARGE_FETCH_WINDOW: u32 = 512;
 /** A body of this many bytes makes the frames that follow it be held for large ones. */
 const LARGE_BODY: u32 = 2048;
 
+/** The time of the data callback that is running, in ns; 0 while nobody has asked. */
+let time: u64 = 0;
 
+/** What a routed connection remembers of its requests. */
 @unmanaged
 @final
+export class Route {
+  /** A hash of the names that the access log was told last. */
+  lastNames: u64 = 0;
+  /** The cluster that the first request chose, where requests choose. */
+  cluster: Span | null = null;
+  /** What the rules say of the request whose head was read last. */
+  decision: Decision = Decision.KEEP;
+  /** Whether the request that is being read is at hand as a whole and may still be changed. */
+  isHeld: bool = false;
+}
+
+
+@unmanaged
 export class Connection {
   /** For the table of contexts. */
   hash: u32;
   hashNext: Connection | null = null;
-  private plugin: Plugin;
-  private table: CallTable;
-  private downstream: Half = new Half(Direction.DOWNSTREAM);
+  protected plugin: Plugin;
+  protected table: CallTable;
+  protected downstream: Half = new Half(Direction.DOWNSTREAM);
   private upstream: Half = new Half(Direction.UPSTREAM);
   private calls: CallList = new CallList();
   private closedBy: ClosedBy = ClosedBy.UNKNOWN;
-  private isPassedThrough: bool = false;
+  protected isPassedThrough: bool = false;
+  /** What a routed connection remembers of its requests; null where nothing is routed. */
+  protected route: Route | null = null;
 
   /**
    * @param contextId the host's number of the connection
@@ -75,6 +98,11 @@ export class Connection {
     plugin.retain();
     plugin.add(Metric.CONNECTIONS, 1);
     plugin.add(Metric.CONNECTIONS_ACTIVE, 1);
+  }
+
+  /** Address of this connection if it is a `RoutedConnection`, else 0. */
+  get asRouted(): usize {
+    return this.plugin.config.routing ? changetype<usize>(this) : 0;
   }
 
   /** The host's number of the connection. */
@@ -122,49 +150,54 @@ export class Connection {
   }
 
   private read(half: Half, type: BufferType, size: u32): void {
-    const maxBody = this.plugin.config.maxBodyBytes;
-    const requestWindow = this.plugin.requestWindow;
-    let time: u64 = 0;
+    time = 0;
     let offset: u32 = 0;
-    while (offset < size) {
+    while (offset < size && !this.isPassedThrough) {
       const left = size - offset;
       const passable = half.passable;
       if (passable != 0) {
         const passed = min<u32>(passable, left);
         half.pass(passed);
         offset += passed;
-      } else {
-        const bytes = fetch(
-          type,
-          offset,
-          min<u32>(
-            left,
-            half.expectsLarge && !half.insideFrame ? LARGE_FETCH_WINDOW : FETCH_WINDOW,
-          ),
-        );
-        const length = lastLength();
-        if (bytes == 0 || length == 0) {
-          // Bytes that were not shown leave the reader out of step for good.
-          this.passThrough(half, Step.FOREIGN);
-          return;
-        }
-        half.feed(bytes, length);
-        offset += length;
+        this.takeSteps(half);
+        continue;
       }
+      const isNextLarge = half.expectsLarge && !half.insideFrame;
+      const window = isNextLarge ? LARGE_FETCH_WINDOW : FETCH_WINDOW;
+      const bytes = fetch(type, offset, min<u32>(left, window));
+      const length = lastLength();
+      // Bytes that were not shown leave the reader out of step for good.
+      if (bytes == 0 || length == 0) return this.passThrough(half, Step.FOREIGN);
+      offset += length;
+      this.take(half, bytes, length);
+    }
+  }
 
-      let step = half.next(maxBody, requestWindow);
-      while (step != Step.NEED_BYTES) {
-        if (step == Step.HEAD) {
-          this.onHead(half);
-        } else if (step == Step.FRAME_END) {
-          if (time == 0) time = now();
-          this.onFrameEnd(half, time);
-        } else {
-          this.passThrough(half, step);
-          return;
-        }
-        step = half.next(maxBody, requestWindow);
+  /** A data callback begins whose bytes are given to `take`. */
+  protected startTaking(): void {
+    time = 0;
+  }
+
+  /** Takes in the `length` bytes at `bytes`, which follow those that were taken before. */
+  protected take(half: Half, bytes: usize, length: u32): void {
+    half.feed(bytes, length);
+    this.takeSteps(half);
+  }
+
+  private takeSteps(half: Half): void {
+    const maxBody = this.plugin.config.maxBodyBytes;
+    const requestWindow = this.plugin.requestWindow;
+    let step = half.next(maxBody, requestWindow);
+    while (step != Step.NEED_BYTES) {
+      if (step == Step.HEAD) {
+        this.onHead(half);
+      } else if (step == Step.FRAME_END) {
+        if (time == 0) time = now();
+        this.onFrameEnd(half, time);
+      } else {
+        return this.passThrough(half, step);
       }
+      step = half.next(maxBody, requestWindow);
     }
   }
 
@@ -191,6 +224,20 @@ export class Connection {
     const end = half.body + half.bodyLength;
     const result = readInvocation(serialization, half.body, end, invocation);
     if (result == INCOMPLETE && !half.bodyComplete && half.keep()) return false;
+    const routing = plugin.config.routing;
+    if (routing && half.direction == Direction.DOWNSTREAM) {
+      const route = this.route!;
+      route.decision = decide(
+        plugin,
+        routing,
+        half.header,
+        half.body,
+        half.bodyLength,
+        result,
+        route.isHeld,
+      );
+      this.noteRoute(routing, route);
+    }
     const isCut = half.bodyLength < bodyLengthOf(half.header);
     const side = this.sideOfCall(<Direction>half.direction);
     if (!invocation.headRead) {
@@ -202,9 +249,10 @@ export class Connection {
       }
       return true;
     }
-    // Attachments behind the window were not looked at, so they are not malformed.
-    const isBehindWindow = result == INCOMPLETE && isCut;
-    if (failed(result) && result != UNSUPPORTED && !isBehindWindow) {
+    // Attachments behind the window were not looked at, so they are not malformed; nor are those that
+    // are not there.
+    const isUnseen = (result == INCOMPLETE && isCut) || invocation.attachmentsRead;
+    if (failed(result) && result != UNSUPPORTED && !isUnseen) {
       half.setFault(Reason.MALFORMED_ATTACHMENTS);
     }
     if (half.isStarved) half.setFault(Reason.OVERLOAD);
@@ -216,6 +264,17 @@ export class Connection {
       plugin.calledGroup,
     );
     return true;
+  }
+
+  /** Counts a request that alone would have gone to another cluster, and tells the access log its names. */
+  private noteRoute(routing: Routing, route: Route): void {
+    const isKnown = routing.choosesCluster && !routing.isUndecided;
+    if (isKnown && !sameText(takenCluster, route.cluster)) this.plugin.add(Metric.MISROUTED, 1);
+    if (!routing.filterState || !this.plugin.invocation.headRead) return;
+    const names = routing.call.hash();
+    if (names == route.lastNames) return;
+    route.lastNames = names;
+    tellNames(routing.call);
   }
 
   private readResponse(half: Half, flag: u8): bool {
@@ -307,7 +366,7 @@ export class Connection {
     this.table.end(call);
   }
 
-  private passThrough(half: Half, step: Step): void {
+  protected passThrough(half: Half, step: Step): void {
     const plugin = this.plugin;
     if (step == Step.TOO_LARGE) plugin.add(Metric.DECODE_ERRORS, 1, Reason.BODY_TOO_LARGE);
     else if (this.downstream.hadFrames || this.upstream.hadFrames) {
@@ -347,6 +406,11 @@ export class Connection {
     if (direction == Direction.DOWNSTREAM) return side;
     return side == Side.CONSUMER ? Side.PROVIDER : Side.CONSUMER;
   }
+}
+
+function sameText(a: Span | null, b: Span | null): bool {
+  if (!a || !b) return !a && !b;
+  return a.length == b.length && sameBytes(a.start, b.start, a.length);
 }
 
 function outcomeOf(kind: i32): Outcome {

@@ -41,3 +41,13 @@ export function sameAscii(p: usize, length: u32, text: string): bool {
   }
   return true;
 }
+
+/** `number` with its two bytes changed round, to be stored big endian. */
+export function bswapU16(number: u32): u16 {
+  return bswap<u16>(<u16>number);
+}
+
+/** `number` with its four bytes turned round, to be stored big endian. */
+export function bswapU32(number: u32): u32 {
+  return bswap<u32>(number);
+}

@@ -51,13 +51,20 @@ const SHOWN = 20;
 /** Two of the filter's flushes and some: whatever is still to be counted is counted by then. */
 const QUIET_MS = 1200;
 
-/** A copy of `envoy-local.yaml` on these ports, in which durations are shown soon. */
+/**
+ * A copy of `envoy-local.yaml` on these ports that counts and does not route: the tests of routing put
+ * the rules back. Durations are shown soon.
+ */
 export function labConfig(ports: Ports, change?: LabOptions["change"]): Json {
   const config = localConfig({
     listeners: { dubbo: ports.dubbo, dubbo_tcp: ports.tcp },
     clusters: { "user-provider": ports.user, "order-provider": ports.order },
     admin: ports.admin,
   });
+  config.static_resources.listeners = listenersOf(config).filter(
+    ({ name }) => name !== "dubbo_tcp_routed",
+  );
+  for (const plugin of wasmPlugins(config)) delete plugin.configuration.value.routing;
   config.stats_flush_interval = "0.2s";
   change?.(config, ports);
   return config;

@@ -54,6 +54,8 @@ export const ALLOWED_FUNCTIONS: readonly string[] = [
   "proxy_call_foreign_function",
   "proxy_done",
   "proxy_set_effective_context",
+  "proxy_close_stream",
+  "proxy_continue_stream",
   "proxy_get_shared_data",
   "proxy_set_shared_data",
 ];

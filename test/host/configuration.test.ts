@@ -114,6 +114,8 @@ function* samples(node: Schema, path: string, wrap: (value: Json) => Json): Gene
     }
   }
   for (const key of keys) {
+    // It has forms that are not generated here; see routing_configuration.test.ts.
+    if (key === "routing") continue;
     yield* samples(node.properties[key]!, `${path}.${key}`, (value) => wrap({ [key]: value }));
   }
 }

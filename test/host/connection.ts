@@ -62,6 +62,11 @@ export class Connection implements HostContext {
   readonly fromDownstream = new Direction();
   readonly fromUpstream = new Direction();
 
+  /** Whether the module let the connection go on after it had stopped it. */
+  continued = false;
+  /** Whether the module has closed the connection itself. */
+  closedFromInside = false;
+
   readonly #vm: Vm;
   readonly #bufferLimit: number;
   readonly #collect: boolean;
@@ -125,6 +130,14 @@ export class Connection implements HostContext {
     this.#mustBeOpen();
     this.#vm.call(this, "proxy_on_downstream_connection_close", EMPTY, Peer[by]);
     this.end();
+  }
+
+  /** The module closes the connection: it is told so at once, and the context ends afterwards. */
+  closeFromInside(): void {
+    if (this.closedFromInside) throw new HostError("proxy_close_stream for the second time");
+    this.closedFromInside = true;
+    this.#vm.reenter(this, "proxy_on_downstream_connection_close", Peer.local);
+    this.#vm.afterCall(() => this.end());
   }
 
   /** Ends the context without a close callback, as when Envoy drops the filter. */

@@ -174,6 +174,17 @@ export class Vm {
     return result;
   }
 
+  /** Runs an export inside a host call, as Envoy does where closing a connection calls back. */
+  reenter(context: HostContext, callback: string, a: number): void {
+    const outer = { callback: this.callback, running: this.#running, caller: this.#caller };
+    this.callback = callback;
+    this.#running = this.#caller = context;
+    this.#exports[callback]?.(context.id, a, 0);
+    this.callback = outer.callback;
+    this.#running = outer.running;
+    this.#caller = outer.caller;
+  }
+
   /** The context that the running callback is for. */
   get running(): HostContext | null {
     return this.#running;

@@ -45,6 +45,7 @@ const HOST_FUNCTIONS: [name: string, parameters: string][] = [
     "name: usize, size: u32, data: usize, dataSize: u32, results: usize, resultsSize: usize",
   ],
   ["proxy_close_stream", "stream: u32"],
+  ["proxy_clear_route_cache", ""],
 ];
 
 /** `A`, `B`, `C`: eight bytes each for results; `SCRATCH`: where malloc puts the host's bytes. */

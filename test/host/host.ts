@@ -65,6 +65,30 @@ function logFunctions(vm: Vm): Record<string, HostFunction> {
   };
 }
 
+/** `proxy_stream_type_t`: the client's side of a network connection. */
+const DOWNSTREAM = 2;
+
+function streamFunctions(vm: Vm): Record<string, HostFunction> {
+  return {
+    proxy_close_stream(stream: number) {
+      const { connection } = vm.caller;
+      if (stream !== DOWNSTREAM || connection === null) {
+        throw new HostError(`proxy_close_stream(${stream}) in ${vm.callback}`);
+      }
+      connection.closeFromInside();
+      return Status.Ok;
+    },
+    proxy_continue_stream(stream: number) {
+      const { connection } = vm.caller;
+      if (stream !== DOWNSTREAM || connection === null) {
+        throw new HostError(`proxy_continue_stream(${stream}) in ${vm.callback}`);
+      }
+      connection.continued = true;
+      return Status.Ok;
+    },
+  };
+}
+
 function bufferFunctions(vm: Vm): Record<string, HostFunction> {
   return {
     proxy_get_buffer_bytes(
@@ -207,6 +231,7 @@ export function hostFunctions(vm: Vm): Record<string, HostFunction> {
   return {
     ...logFunctions(vm),
     ...bufferFunctions(vm),
+    ...streamFunctions(vm),
     ...metricFunctions(vm),
     ...propertyFunctions(vm),
   };

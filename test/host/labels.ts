@@ -20,6 +20,7 @@ export const DUBBO_LABELS: readonly string[] = [
   "dubbo_direction",
   "dubbo_reason",
   "dubbo_closed_by",
+  "dubbo_rule",
 ];
 
 const regexes = new Map<string, RegExp>();

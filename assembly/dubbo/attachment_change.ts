@@ -1,0 +1,140 @@
+/**
+ * What is to be changed in a request's attachments: keys to drop, and keys with values to set.
+ *
+ * A key that is set is dropped first, so that it never stands twice. One request may be changed by
+ * several of these, one behind the other: the protected keys', its rule's, its choice's.
+ */
+import { Span } from "../wire/span";
+import { KeyEncoding, spells } from "./attachment_key";
+import { WantedAttachment } from "./attachments";
+
+/** A key to set, with where its value is taken from. */
+@unmanaged
+@final
+export class SetAttachment {
+  next: SetAttachment | null = null;
+  /** The query's own: the same for the same key in any case. */
+  wanted: WantedAttachment;
+  /** The key as it is written; ASCII. */
+  key: Span = new Span();
+  /** The value as UTF-8; `start` 0: nothing is set. */
+  value: Span;
+  /** Whether the value is the change's own, and not a span of the invocation. */
+  ownsValue: bool;
+
+  constructor(wanted: WantedAttachment, value: Span, ownsValue: bool) {
+    this.wanted = wanted;
+    this.value = value;
+    this.ownsValue = ownsValue;
+  }
+}
+
+/** A key to drop. */
+@unmanaged
+@final
+class DroppedKey {
+  next: DroppedKey | null = null;
+  /** The query's own, which says whether the key was found. */
+  wanted: WantedAttachment;
+
+  constructor(wanted: WantedAttachment) {
+    this.wanted = wanted;
+  }
+}
+
+
+@unmanaged
+@final
+export class AttachmentChange {
+  /** The next change that holds for the same request. */
+  next: AttachmentChange | null = null;
+  /** The first key to set. */
+  sets: SetAttachment | null = null;
+  private drops: DroppedKey | null = null;
+
+  /** Whether there is nothing to drop or to set, whatever a request holds. */
+  get isEmpty(): bool {
+    return this.drops === null;
+  }
+
+  /** Drops the key of `wanted`, whatever its case and spelling. */
+  drop(wanted: WantedAttachment): void {
+    const dropped = new DroppedKey(wanted);
+    dropped.next = this.drops;
+    this.drops = dropped;
+  }
+
+  /** Sets the key of `length` ASCII bytes at `key`, which is that of `wanted`, to `value`. */
+  set(wanted: WantedAttachment, key: usize, length: u32, value: Span, ownsValue: bool): void {
+    this.drop(wanted);
+    const made = new SetAttachment(wanted, value, ownsValue);
+    const bytes = heap.alloc(length);
+    memory.copy(bytes, key, length);
+    made.key.set(bytes, length);
+    made.next = this.sets;
+    this.sets = made;
+  }
+
+  /** Whether this change, or one that follows it, would change the request that was read last. */
+  changesAnything(): bool {
+    let set = this.sets;
+    while (set) {
+      if (set.value.start != 0) return true;
+      set = set.next;
+    }
+    let dropped = this.drops;
+    while (dropped) {
+      if (dropped.wanted.found != 0) return true;
+      dropped = dropped.next;
+    }
+    const next = this.next;
+    return next ? next.changesAnything() : false;
+  }
+
+  /** Whether an attachment with this key is to be dropped by this change or one that follows it. */
+  dropsKey(key: usize, length: u32, encoding: KeyEncoding): bool {
+    let dropped = this.drops;
+    while (dropped) {
+      const wanted = dropped.wanted;
+      if (spells(key, length, encoding, wanted.key, wanted.keyLength)) return true;
+      dropped = dropped.next;
+    }
+    const next = this.next;
+    return next ? next.dropsKey(key, length, encoding) : false;
+  }
+
+  /** Whether this change sets the same key later, or one that follows it does, which then counts. */
+  isOverruled(set: SetAttachment): bool {
+    // What was set last stands first.
+    let other = this.sets;
+    while (other && other !== set) {
+      if (other.value.start != 0 && other.wanted === set.wanted) return true;
+      other = other.next;
+    }
+    const next = this.next;
+    return next ? next.isOverruled(set) : false;
+  }
+
+  /** Gives everything back. */
+  free(): void {
+    let dropped = this.drops;
+    while (dropped) {
+      const next = dropped.next;
+      heap.free(changetype<usize>(dropped));
+      dropped = next;
+    }
+    let set = this.sets;
+    while (set) {
+      const next = set.next;
+      if (set.ownsValue) {
+        if (set.value.start != 0) heap.free(set.value.start);
+        heap.free(changetype<usize>(set.value));
+      }
+      heap.free(set.key.start);
+      heap.free(changetype<usize>(set.key));
+      heap.free(changetype<usize>(set));
+      set = next;
+    }
+    heap.free(changetype<usize>(this));
+  }
+}

@@ -1,0 +1,23 @@
+/**
+ * The connection of the context that runs: closing it, and letting it go on.
+ */
+import {
+  proxy_close_stream,
+  proxy_continue_stream,
+  proxy_set_effective_context,
+} from "@solo-io/proxy-runtime/assembly/imports";
+
+/** proxy-wasm ABI 0.2.1, `proxy_stream_type_t`. */
+const DOWNSTREAM: i32 = 2;
+
+/** Closes the client's connection. */
+export function closeDownstream(): void {
+  proxy_close_stream(DOWNSTREAM);
+}
+
+/** Lets connection `contextId`, which was stopped, go on; call it in another context. */
+export function continueDownstream(contextId: u32, currentId: u32): void {
+  proxy_set_effective_context(contextId);
+  proxy_continue_stream(DOWNSTREAM);
+  proxy_set_effective_context(currentId);
+}

@@ -1,0 +1,49 @@
+/**
+ * Conditions on one text: that it is, begins or ends with something. There are no regular expressions.
+ */
+import { sameBytes } from "../wire/bytes";
+import { Span } from "../wire/span";
+
+/** What a condition asks of its text. */
+export const enum MatchKind {
+  EXACT,
+  PREFIX,
+  SUFFIX,
+}
+
+
+@unmanaged
+@final
+export class TextMatch {
+  private kind: MatchKind;
+  private bytes: usize;
+  private length: u32;
+
+  /** @param text in UTF-8; it is copied */
+  constructor(kind: MatchKind, text: usize, length: u32) {
+    this.kind = kind;
+    this.bytes = heap.alloc(length);
+    this.length = length;
+    memory.copy(this.bytes, text, length);
+  }
+
+  /** Whether the condition holds for `text`; a null is an empty text. */
+  matches(text: Span): bool {
+    const length = this.length;
+    if (text.length < length) return false;
+    switch (this.kind) {
+      case MatchKind.EXACT:
+        return text.length == length && sameBytes(text.start, this.bytes, length);
+      case MatchKind.PREFIX:
+        return sameBytes(text.start, this.bytes, length);
+      default:
+        return sameBytes(text.start + text.length - length, this.bytes, length);
+    }
+  }
+
+  /** Gives everything back. */
+  free(): void {
+    heap.free(this.bytes);
+    heap.free(changetype<usize>(this));
+  }
+}

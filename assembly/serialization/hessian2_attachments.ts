@@ -1,0 +1,138 @@
+/**
+ * The attachments of a hessian2 body: finding what is asked for, and writing them anew.
+ *
+ *     attachments ::= 'H' (key value)* 'Z' | 'M' type (key value)* 'Z' | 'N' | nothing
+ *
+ * Rewriting copies the entries that stay byte for byte. Lists, maps, instances, classes and types are
+ * numbered through the whole body, and later values refer to earlier ones by number: an entry that
+ * takes part in this numbering can only be dropped if nothing behind it refers to a number.
+ */
+import { WantedAttachment, AttachmentQuery } from "../dubbo/attachments";
+import { AttachmentChange } from "../dubbo/attachment_change";
+import { KeyEncoding } from "../dubbo/attachment_key";
+import { Output } from "../wire/output";
+import { failed, INCOMPLETE, MALFORMED, UNSUPPORTED } from "../wire/position";
+import { Span } from "../wire/span";
+import {
+  CLASS_DEFINITION,
+  END,
+  FIRST_KIND,
+  kindOf,
+  MAP,
+  MAP_TYPED,
+  NULL_CODE,
+  BINARY_FINAL,
+} from "./hessian2_codes";
+import { skipType, skipValues } from "./hessian2_skip";
+import { isStringCode, readString } from "./hessian2_string";
+import { writeHessian2String } from "./hessian2_write";
+
+const UNTYPED_MAP: u32 = 0x48;
+const MAP_END: u32 = 0x5a;
+
+const KEY = memory.data(16);
+
+/** The key of the attachment that is being read. */
+function key(): Span {
+  return changetype<Span>(KEY);
+}
+
+/** Reads the map at `p` and fills in what `attachments` asks for; answers the address behind it. */
+export function readHessian2Attachments(p: usize, end: usize, attachments: AttachmentQuery): usize {
+  if (p >= end) return INCOMPLETE;
+  if (load<u8>(p) == NULL_CODE) return p + 1;
+  p = enterMap(p, end);
+  if (failed(p)) return p;
+  while (true) {
+    if (p >= end) return INCOMPLETE;
+    if (kindOf(load<u8>(p)) == END) return p + 1;
+    p = readKey(p, end);
+    if (failed(p)) return p;
+    if (p >= end) return INCOMPLETE;
+    let wanted: WantedAttachment | null = null;
+    if (key().start != 0) wanted = attachments.find(key().start, key().length, KeyEncoding.BYTES);
+    if (wanted) wanted.found++;
+    if (wanted && isStringCode(load<u8>(p))) {
+      p = readString(p, end, wanted.value);
+    } else {
+      // A key that stands twice has its last value, as in the peers' maps.
+      if (wanted) wanted.value.clear();
+      p = skipValues(p, end, 1);
+    }
+    if (failed(p)) return p;
+  }
+}
+
+/**
+ * Writes the attachments that lie from `p` to `end` into `out`, changed.
+ *
+ * The classes of the body's arguments must have been read just before (they are counted on).
+ *
+ * @returns whether they could be; if not, what was written means nothing
+ */
+export function rewriteHessian2Attachments(
+  p: usize,
+  end: usize,
+  change: AttachmentChange,
+  out: Output,
+): bool {
+  out.writeU8(UNTYPED_MAP);
+  if (p < end && load<u8>(p) != NULL_CODE) {
+    // A typed map names a type, and types are numbered.
+    let numberIsLost = load<u8>(p) != UNTYPED_MAP;
+    p = enterMap(p, end);
+    if (failed(p)) return false;
+    let keep = p;
+    while (p < end && kindOf(load<u8>(p)) != END) {
+      const entry = p;
+      p = readKey(p, end);
+      if (failed(p) || p >= end) return false;
+      const isPlain = isUnnumbered(load<u8>(p)) && key().start != 0;
+      p = skipValues(p, end, 1);
+      if (failed(p)) return false;
+      if (key().start != 0 && change.dropsKey(key().start, key().length, KeyEncoding.BYTES)) {
+        out.write(keep, <u32>(entry - keep));
+        keep = p;
+        if (!isPlain) numberIsLost = true;
+      } else if (!isPlain && numberIsLost) {
+        return false;
+      }
+    }
+    out.write(keep, <u32>(p - keep));
+  }
+  let each: AttachmentChange | null = change;
+  while (each) {
+    let set = each.sets;
+    while (set) {
+      if (set.value.start != 0 && !each.isOverruled(set)) {
+        writeHessian2String(out, set.key);
+        writeHessian2String(out, set.value);
+      }
+      set = set.next;
+    }
+    each = each.next;
+  }
+  out.writeU8(MAP_END);
+  return true;
+}
+
+function enterMap(p: usize, end: usize): usize {
+  const kind = kindOf(load<u8>(p));
+  if (kind == MAP) return p + 1;
+  return kind == MAP_TYPED ? skipType(p + 1, end) : MALFORMED;
+}
+
+/** Reads the key at `p`; `key` is null if it is no string. */
+function readKey(p: usize, end: usize): usize {
+  key().clear();
+  if (isStringCode(load<u8>(p))) return readString(p, end, key());
+  // A class definition may stand in front of any value, so of a string that would be missed here.
+  if (kindOf(load<u8>(p)) == CLASS_DEFINITION) return UNSUPPORTED;
+  return skipValues(p, end, 1);
+}
+
+/** Whether a value that starts with `code` takes no part in numbering: a scalar, string or bytes. */
+function isUnnumbered(code: u8): bool {
+  const kind = kindOf(code);
+  return kind < FIRST_KIND || kind <= BINARY_FINAL;
+}

@@ -1,0 +1,54 @@
+/**
+ * Bytes of a request that is not whole yet, taken away from Envoy until it is.
+ *
+ * A frame can only be rewritten when all of it is there, but Envoy's own buffer must not be made to
+ * wait: what came before it has to go on, and a full buffer would deadlock. So the bytes are kept here.
+ */
+
+/**
+ * All held bytes of a VM together: what thousands of half-sent requests may cost at most. The first
+ * block is given whatever is held already, because a header must be whole before anything is decided.
+ */
+const HELD_BUDGET: u32 = 64 * 1024 * 1024;
+const FIRST_ROOM: u32 = 512;
+
+/** Room of all held frames together, in bytes. */
+let heldRoom: u32 = 0;
+
+
+@unmanaged
+@final
+export class HeldFrame {
+  start: usize = 0;
+  length: u32 = 0;
+  private room: u32 = 0;
+
+  /** Appends the `length` bytes at `bytes`; false if there is no room for them. */
+  append(bytes: usize, length: u32): bool {
+    const needed = this.length + length;
+    if (needed > this.room) {
+      let room = max<u32>(this.room, FIRST_ROOM);
+      while (room < needed) room *= 2;
+      if (room > FIRST_ROOM && heldRoom - this.room + room > HELD_BUDGET) return false;
+      const block = heap.alloc(room);
+      memory.copy(block, this.start, this.length);
+      if (this.start != 0) heap.free(this.start);
+      heldRoom += room - this.room;
+      this.start = block;
+      this.room = room;
+    }
+    memory.copy(this.start + this.length, bytes, length);
+    this.length = needed;
+    return true;
+  }
+
+  /** Gives the memory back; what was held is gone. */
+  clear(): void {
+    if (this.start == 0) return;
+    heap.free(this.start);
+    heldRoom -= this.room;
+    this.start = 0;
+    this.length = 0;
+    this.room = 0;
+  }
+}

@@ -1,0 +1,370 @@
+/**
+ * A connection whose requests are routed: rewritten on their way, or choosing the connection's cluster.
+ *
+ * Where requests are rewritten, each that is not too long is taken away from Envoy until it is whole;
+ * what came before it in the same read goes on at once. All that goes on in a data callback is put into
+ * Envoy's buffer with one replacement, and with none where nothing has changed:
+ *
+ *     held │ read from Envoy: whole frames │ the beginning of a frame
+ *     ─────┴──────────────────────────────┴─────────────────────────
+ *      go on, changed or not                → held until the next read
+ *
+ * Where a cluster is chosen, Envoy waits with the upstream connection and shows all bytes again until
+ * the first request was read; see `chooseCluster`.
+ */
+import {
+  bodyLengthOf,
+  flagOf,
+  HEADER_LENGTH,
+  isEvent,
+  isRequest,
+  mayBeFrame,
+  serializationOf,
+} from "../dubbo/header";
+import { BufferType, fetch, lastLength, replaceStart } from "../host/buffers";
+import { setTcpProxyCluster } from "../host/filter_state";
+import { now } from "../host/clock";
+import { closeDownstream, continueDownstream } from "../host/stream";
+import { Metric, Obstacle } from "../metrics/names";
+import { Plugin } from "../plugin";
+import { Routing } from "../routing/routing";
+import { readInvocation } from "../serialization/bodies";
+import { Output } from "../wire/output";
+import { INCOMPLETE } from "../wire/position";
+import { CallTable } from "./calls";
+import { Connection, Route } from "./connection";
+import { HeldFrame } from "./held_frame";
+import { Decision } from "./router";
+import { SourceAddress } from "./source_address";
+
+/** Rewritten reads are put together in a buffer that keeps at most this many bytes of room. */
+const KEPT_ROOM: u32 = 256 * 1024;
+
+/** The most bytes of a first request that are awaited before a cluster is chosen without it. */
+const MOST_AWAITED: u32 = 256 * 1024;
+
+
+@unmanaged
+@final
+export class RoutedConnection extends Connection {
+  /** Whether Envoy still waits for the first request. */
+  private isUndecided: bool = false;
+  /** Neighbours among the connections of which no byte has come, oldest first. */
+  older: RoutedConnection | null = null;
+  younger: RoutedConnection | null = null;
+  isWaiting: bool = false;
+  /** When the connection began, in ns. */
+  private since: u64 = 0;
+  private routing: Routing;
+  private memory: Route = new Route();
+  private heldFrame: HeldFrame = new HeldFrame();
+  private address: SourceAddress = new SourceAddress();
+  /** Bytes of a frame that goes on without being held. */
+  private passing: u32 = 0;
+  /** Whether the client's bytes go nowhere any more. */
+  private isRefused: bool = false;
+
+  constructor(contextId: u32, plugin: Plugin, table: CallTable, routing: Routing) {
+    super(contextId, plugin, table);
+    this.routing = routing;
+    this.route = this.memory;
+  }
+
+  /** The connection begins; answers whether Envoy is to wait with its cluster for the first request. */
+  onNewConnection(): bool {
+    this.isUndecided = this.routing.choosesCluster;
+    if (this.isUndecided && !this.routing.earlyDataComes) {
+      this.since = now();
+      startWaiting(this);
+    }
+    return this.isUndecided;
+  }
+
+  /**
+   * Lets the connection go on without a first request if no byte has come after `PATIENCE`.
+   *
+   * Before Envoy 1.37, or without `max_early_data_bytes`, none ever would; as soon as one connection of
+   * the plugin has shown that they do come, all its others may wait for ever.
+   *
+   * @param rootId the root context that runs
+   * @returns whether it waits no longer; those that follow are younger
+   */
+  loseWaiting(rootId: u32, time: u64): bool {
+    if (this.routing.earlyDataComes) {
+      stopWaiting(this);
+      return true;
+    }
+    if (time < this.since + PATIENCE) return false;
+    stopWaiting(this);
+    this.isUndecided = false;
+    this.plugin.add(Metric.UNROUTED_CONNECTIONS, 1);
+    continueDownstream(this.contextId, rootId);
+    return true;
+  }
+
+  /**
+   * Takes in `size` bytes that the client has sent; call it in `proxy_on_downstream_data` only.
+   *
+   * @param isEnd whether the client sends no more
+   * @returns whether the bytes go on; if not, Envoy shows them again with those that follow
+   */
+  onRoutedData(size: u32, isEnd: bool): bool {
+    const routing = this.routing;
+    if (routing.usesAddress) routing.call.address = this.address.get();
+    if (this.isUndecided) {
+      stopWaiting(this);
+      this.routing.earlyDataComes = true;
+      if (!this.chooseCluster(size, isEnd)) return false;
+      this.isUndecided = false;
+    }
+    this.takeData(size, isEnd);
+    return true;
+  }
+
+  /**
+   * Looks at the first request, of which `size` bytes are there, and tells Envoy the cluster that its
+   * rule names.
+   *
+   * @returns false while too little of it is there
+   */
+  private chooseCluster(size: u32, isEnd: bool): bool {
+    const frame: usize = size == 0 ? 0 : fetch(BufferType.DOWNSTREAM_DATA, 0, size);
+    const mayGrow = !isEnd && size < MOST_AWAITED;
+    if (size < HEADER_LENGTH) return !mayGrow || !mayBeFrame(frame, size);
+    const flag = flagOf(frame);
+    if (!mayBeFrame(frame, size) || !isRequest(flag) || isEvent(flag)) return true;
+    const plugin = this.plugin;
+    const routing = this.routing;
+    const length = bodyLengthOf(frame);
+    const body = frame + HEADER_LENGTH;
+    const there = min<u32>(length, size - HEADER_LENGTH);
+    const invocation = plugin.invocation;
+    const result = readInvocation(serializationOf(flag), body, body + there, invocation);
+    const isWanted = length <= plugin.requestWindow || !invocation.headRead;
+    if (result == INCOMPLETE && there < length && isWanted && mayGrow) return false;
+    if (!invocation.headRead) return true;
+    plugin.describeCall(routing.call);
+    const rule = routing.ruleFor(invocation.attachmentsRead || !routing.usesAttachments);
+    const cluster = rule ? rule.cluster : null;
+    if (cluster && setTcpProxyCluster(cluster, routing.output)) this.memory.cluster = cluster;
+    return true;
+  }
+
+  private takeData(size: u32, isEnd: bool): void {
+    if (this.isRefused) return replaceStart(BufferType.DOWNSTREAM_DATA, size, 0, 0);
+    if (!this.routing.rewrites) return this.onDownstreamData(size);
+    if (this.isPassedThrough) {
+      // What the server sent could not be read any more; what the client sends is then not read either.
+      if (this.routing.hasProtectedKeys) return this.refuse(size, Obstacle.FOREIGN);
+      const held = this.heldFrame;
+      if (held.length != 0) replaceStart(BufferType.DOWNSTREAM_DATA, 0, held.start, held.length);
+      return held.clear();
+    }
+    this.startTaking();
+    const bytes: usize = size == 0 ? 0 : fetch(BufferType.DOWNSTREAM_DATA, 0, size);
+    if (size != 0 && lastLength() != size) return this.refuse(size, Obstacle.FOREIGN);
+    this.rewriteRead(bytes, size, isEnd);
+  }
+
+  /** The connection has ended: gives back what is held. Call it before `end`. */
+  endRouted(): void {
+    stopWaiting(this);
+    const held = this.heldFrame;
+    // The reader is to know that a frame was cut off.
+    if (held.length != 0 && !this.isPassedThrough) {
+      this.take(this.downstream, held.start, held.length);
+    }
+    held.clear();
+    heap.free(changetype<usize>(held));
+    heap.free(changetype<usize>(this.memory));
+    this.route = null;
+    heap.free(changetype<usize>(this.address));
+  }
+
+  private rewriteRead(start: usize, size: u32, isEnd: bool): void {
+    const routing = this.routing;
+    const route = this.memory;
+    const held = this.heldFrame;
+    const out = routing.read;
+    const end = start + size;
+    let p = start;
+    // Bytes before it are in `out`, in the held frame, or nowhere any more.
+    let copied = start;
+    // Bytes behind it are held.
+    let goesOnTo = end;
+    out.clear();
+    while (!this.isPassedThrough) {
+      if (this.passing != 0) {
+        const passed = min<u32>(this.passing, <u32>(end - p));
+        this.take(this.downstream, p, passed);
+        p += passed;
+        this.passing -= passed;
+        if (this.passing != 0) break;
+        continue;
+      }
+      if (held.length != 0 && held.length < HEADER_LENGTH) {
+        const more = min<u32>(HEADER_LENGTH - held.length, <u32>(end - p));
+        if (!held.append(p, more)) return this.refuse(size, Obstacle.TOO_LARGE);
+        p += more;
+        copied = p;
+      }
+      const isHeld = held.length != 0;
+      const header = isHeld ? held.start : p;
+      const length = held.length + <u32>(end - p);
+      if (length == 0) break;
+      if (!mayBeFrame(header, length)) {
+        if (routing.hasProtectedKeys) return this.refuse(size, Obstacle.FOREIGN);
+        this.goOnUnheld(out);
+        this.take(this.downstream, p, <u32>(end - p));
+        break;
+      }
+      if (length < HEADER_LENGTH) {
+        if (!isHeld && !held.append(p, length)) return this.refuse(size, Obstacle.TOO_LARGE);
+        goesOnTo = p;
+        break;
+      }
+      const frame = HEADER_LENGTH + bodyLengthOf(header);
+      if (!this.isCandidate(header)) {
+        if (routing.hasProtectedKeys && this.isTooLong(header)) {
+          return this.refuse(size, Obstacle.TOO_LARGE);
+        }
+        const passing = frame - held.length;
+        const isBeyond = bodyLengthOf(header) > this.plugin.config.maxBodyBytes;
+        this.goOnUnheld(out);
+        if (isBeyond) {
+          // The reader gives up here; a length near 2^32 must not be added to.
+          this.take(this.downstream, p, <u32>(end - p));
+          break;
+        }
+        this.passing = passing;
+        continue;
+      }
+      if (length < frame) {
+        if (held.append(p, <u32>(end - p))) {
+          goesOnTo = p;
+          break;
+        }
+        if (routing.hasProtectedKeys) return this.refuse(size, Obstacle.TOO_LARGE);
+        this.passing = frame - held.length;
+        this.goOnUnheld(out);
+        continue;
+      }
+      const missing = frame - held.length;
+      if (isHeld && !held.append(p, missing)) {
+        if (routing.hasProtectedKeys) return this.refuse(size, Obstacle.TOO_LARGE);
+        this.passing = missing;
+        this.goOnUnheld(out);
+        continue;
+      }
+      const whole = isHeld ? held.start : p;
+      const before = p;
+      p += missing;
+      route.isHeld = true;
+      route.decision = Decision.KEEP;
+      this.take(this.downstream, whole, frame);
+      route.isHeld = false;
+      if (route.decision == Decision.REFUSE) return this.cutOff(size);
+      if (route.decision == Decision.REWRITE) {
+        if (!isHeld) out.write(copied, <u32>(before - copied));
+        out.write(routing.output.start, routing.output.length);
+        copied = p;
+      } else if (isHeld) {
+        out.write(whole, frame);
+        copied = p;
+      }
+      if (isHeld) held.clear();
+    }
+
+    if (isEnd && held.length != 0) {
+      // The rest will never come; what was held goes on as it is, unless it must not.
+      out.write(copied, <u32>(goesOnTo - copied));
+      copied = end;
+      this.take(this.downstream, held.start, held.length);
+      if (!routing.hasProtectedKeys) out.write(held.start, held.length);
+      held.clear();
+      return replaceStart(BufferType.DOWNSTREAM_DATA, size, out.start, out.length);
+    }
+    if (goesOnTo != end) {
+      out.write(copied, <u32>(goesOnTo - copied));
+      copied = end;
+    }
+    if (copied != start || out.length != 0) {
+      replaceStart(BufferType.DOWNSTREAM_DATA, <u32>(copied - start), out.start, out.length);
+    }
+    out.clear();
+    out.shrink(KEPT_ROOM);
+    routing.output.shrink(KEPT_ROOM);
+  }
+
+  /** What is held is no candidate: it goes on, as the first of what goes on. */
+  private goOnUnheld(out: Output): void {
+    const held = this.heldFrame;
+    if (held.length == 0) return;
+    out.write(held.start, held.length);
+    this.take(this.downstream, held.start, held.length);
+    held.clear();
+  }
+
+  /** Whether the frame with this header is to be held and looked at as a whole. */
+  private isCandidate(header: usize): bool {
+    const flag = flagOf(header);
+    return isRequest(flag) && !isEvent(flag) && !this.isTooLong(header);
+  }
+
+  private isTooLong(header: usize): bool {
+    const length = bodyLengthOf(header);
+    if (length > this.plugin.config.maxBodyBytes) return true;
+    const flag = flagOf(header);
+    return isRequest(flag) && !isEvent(flag) && length > this.routing.maxRewriteBytes;
+  }
+
+  /** Counts why the connection is refused, and refuses it. */
+  private refuse(size: u32, obstacle: Obstacle): void {
+    this.plugin.add(Metric.REFUSED_CONNECTIONS, 1, obstacle);
+    this.cutOff(size);
+  }
+
+  /** Lets nothing go on any more, and closes the connection, which may end it here and now. */
+  private cutOff(size: u32): void {
+    this.isRefused = true;
+    this.heldFrame.clear();
+    replaceStart(BufferType.DOWNSTREAM_DATA, size, 0, 0);
+    closeDownstream();
+  }
+}
+
+/** How long a connection waits for its first byte, in ns, before it is clear that bytes come at all. */
+const PATIENCE: u64 = 3000000000;
+
+let oldest: RoutedConnection | null = null;
+let youngest: RoutedConnection | null = null;
+
+/** Lets connections that have waited too long go on; call it in a root context's tick. */
+export function loseWaiting(rootId: u32): void {
+  if (oldest === null) return;
+  const time = now();
+  let connection = oldest;
+  while (connection && connection.loseWaiting(rootId, time)) connection = oldest;
+}
+
+function startWaiting(connection: RoutedConnection): void {
+  const last = youngest;
+  connection.older = last;
+  if (last) last.younger = connection;
+  else oldest = connection;
+  youngest = connection;
+  connection.isWaiting = true;
+}
+
+function stopWaiting(connection: RoutedConnection): void {
+  if (!connection.isWaiting) return;
+  connection.isWaiting = false;
+  const before = connection.older;
+  const behind = connection.younger;
+  if (before) before.younger = behind;
+  else oldest = behind;
+  if (behind) behind.older = before;
+  else youngest = before;
+  connection.older = null;
+  connection.younger = null;
+}

@@ -1,0 +1,114 @@
+/**
+ * What the rules say of the request that was just read, carried out on its bytes.
+ */
+import {
+  BODY_LENGTH_OFFSET,
+  bodyLengthOf,
+  flagOf,
+  HEADER_LENGTH,
+  serializationOf,
+} from "../dubbo/header";
+import { FASTJSON2, HESSIAN2 } from "../dubbo/tables";
+import { Metric, Obstacle } from "../metrics/names";
+import { cellKey } from "../metrics/series";
+import { Plugin } from "../plugin";
+import { Routing } from "../routing/routing";
+import { Rule } from "../routing/rule";
+import { rewriteAttachments } from "../serialization/rewrite";
+import { INCOMPLETE } from "../wire/position";
+import { Span } from "../wire/span";
+
+/** What becomes of a request's bytes. */
+export const enum Decision {
+  /** They go on as they are. */
+  KEEP,
+  /** The frame in the routing's output goes on in their place. */
+  REWRITE,
+  /** They must not go on, and nothing behind them. */
+  REFUSE,
+}
+
+/** The cluster of the rule that the call took last; null where it took none or one without. */
+export let takenCluster: Span | null = null;
+
+/**
+ * Decides on the request whose invocation `plugin` has just read.
+ *
+ * @param header the sixteen bytes of the frame's header
+ * @param body, bodyLength the bytes of its body that are there
+ * @param result what reading the invocation answered
+ * @param isHeld whether the whole frame is at hand and nothing of it has gone on
+ */
+export function decide(
+  plugin: Plugin,
+  routing: Routing,
+  header: usize,
+  body: usize,
+  bodyLength: u32,
+  result: usize,
+  isHeld: bool,
+): Decision {
+  takenCluster = null;
+  routing.isUndecided = false;
+  const invocation = plugin.invocation;
+  const end = body + bodyLength;
+  const isWhole = bodyLength == bodyLengthOf(header);
+  if (isWhole && result == INCOMPLETE && invocation.attachmentsStart == end) {
+    // A body that ends behind its arguments has no attachments.
+    invocation.setAttachmentsRead(end);
+  }
+  const canRead = invocation.attachmentsRead || !routing.usesAttachments;
+  let rule: Rule | null = null;
+  if (invocation.headRead) {
+    plugin.describeCall(routing.call);
+    rule = routing.ruleFor(canRead);
+  }
+  if (rule) {
+    plugin.recorder.add(rule.series, cellKey(Metric.ROUTED), 1);
+    takenCluster = rule.cluster;
+  }
+
+  const change = routing.changeFor(rule);
+  let obstacle: Obstacle;
+  if (invocation.attachmentsRead && isHeld) {
+    if (!change.changesAnything()) return Decision.KEEP;
+    if (rewrite(routing, plugin, header, body, end)) return Decision.REWRITE;
+    obstacle = Obstacle.REFERENCES;
+  } else {
+    // Nothing is known of what the caller wrote: it is no loss only where no rule would change it.
+    const isLoss = routing.isUndecided || routing.hasProtectedKeys || changesUnread(rule);
+    if (!routing.rewrites || !isLoss) return Decision.KEEP;
+    obstacle = obstacleOf(header, isWhole && isHeld);
+  }
+  plugin.add(Metric.UNREWRITTEN, 1, obstacle);
+  if (!routing.hasProtectedKeys) return Decision.KEEP;
+  plugin.add(Metric.REFUSED_CONNECTIONS, 1, obstacle);
+  return Decision.REFUSE;
+}
+
+function changesUnread(rule: Rule | null): bool {
+  if (!rule) return false;
+  return !rule.change.isEmpty || rule.choices !== null;
+}
+
+function obstacleOf(header: usize, isWhole: bool): Obstacle {
+  const serialization = serializationOf(flagOf(header));
+  if (serialization != HESSIAN2 && serialization != FASTJSON2) return Obstacle.SERIALIZATION;
+  return isWhole ? Obstacle.UNDECODABLE : Obstacle.TOO_LARGE;
+}
+
+/** Writes the changed frame into the routing's output. */
+function rewrite(routing: Routing, plugin: Plugin, header: usize, body: usize, end: usize): bool {
+  const invocation = plugin.invocation;
+  const out = routing.output;
+  const start = invocation.attachmentsStart;
+  const behind = invocation.attachmentsEnd;
+  out.clear();
+  out.write(header, HEADER_LENGTH);
+  out.write(body, <u32>(start - body));
+  const serialization = serializationOf(flagOf(header));
+  if (!rewriteAttachments(serialization, start, behind, routing.protectedKeys, out)) return false;
+  out.write(behind, <u32>(end - behind));
+  out.patchU32(<u32>BODY_LENGTH_OFFSET, out.length - HEADER_LENGTH);
+  return true;
+}
