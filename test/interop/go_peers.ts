@@ -11,6 +11,8 @@ import { totalSent, type Report, type Reporter } from "./report.ts";
 export interface ProviderOptions {
   /** What to export; both unless given. */
   services?: ("user" | "order")[];
+  /** Attachment (`key`, or `key=value`) by which it counts calls as marked; else the consumer's own. */
+  mark?: string;
   /** Heartbeat period per connection as Go writes durations; a minute unless given. */
   heartbeat?: string;
 }
@@ -74,6 +76,7 @@ export async function startGoProvider(options: ProviderOptions = {}): Promise<Go
   const [port, admin] = await freePorts(2);
   const args = ["-port", `${port}`, "-admin", `127.0.0.1:${admin}`];
   if (options.services !== undefined) args.push("-services", options.services.join(","));
+  if (options.mark !== undefined) args.push("-mark", options.mark);
   if (options.heartbeat !== undefined) args.push("-heartbeat", options.heartbeat);
   const child = startProcess({ name: "dubbo-go provider", command, args });
   const reportUrl = `http://127.0.0.1:${admin}/report`;

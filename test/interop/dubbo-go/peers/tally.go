@@ -24,7 +24,7 @@ type Key struct {
 
 // Counts says how the calls of one line ended: Sent = Oneway + OK + Nulls + Exceptions +
 // Errors, Sent being Received on the provider's side. Marked counts the calls that carried
-// MarkKey.
+// MarkKey, or what the provider was told to look for.
 type Counts struct {
 	Sent       int `json:"sent"`
 	Oneway     int `json:"oneway"`

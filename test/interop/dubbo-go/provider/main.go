@@ -48,6 +48,7 @@ type options struct {
 	port      int
 	admin     string
 	services  string
+	mark      string
 	heartbeat time.Duration
 	lifetime  time.Duration
 }
@@ -58,6 +59,7 @@ func main() {
 	flag.IntVar(&opts.port, "port", 20000, "port of the dubbo protocol")
 	flag.StringVar(&opts.admin, "admin", "127.0.0.1:20010", "host:port that answers GET /report")
 	flag.StringVar(&opts.services, "services", "user,order", "what to export: user, order or both")
+	flag.StringVar(&opts.mark, "mark", peers.MarkKey, "attachment, or attachment=value, of marked calls")
 	flag.DurationVar(&opts.heartbeat, "heartbeat", time.Minute, "heartbeat period per connection")
 	flag.DurationVar(&opts.lifetime, "lifetime", 5*time.Minute, "ends by itself after this long")
 	flag.Parse()
@@ -100,7 +102,7 @@ func serveDubbo(opts options, tally *peers.Tally, failed chan<- error) error {
 	config := getty.GetDefaultServerConfig()
 	config.HeartbeatPeriod = opts.heartbeat.String()
 	getty.SetServerConfig(*config)
-	registerTally(tally)
+	registerTally(tally, opts.mark)
 
 	// With local metadata, dubbo-go would first take the port on all addresses for itself.
 	application := global.DefaultApplicationConfig()

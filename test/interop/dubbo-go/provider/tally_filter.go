@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 )
 
 import (
@@ -26,11 +27,13 @@ const (
 // tallyFilter counts every call that reaches a service, with what dubbo-go makes of it.
 type tallyFilter struct {
 	tally *peers.Tally
+	// mark is the attachment that a call is marked by: its key, or its key and value.
+	mark string
 }
 
 // registerTally makes dubbo-go know the filter.
-func registerTally(tally *peers.Tally) {
-	extension.SetFilter(tallyFilterKey, func() filter.Filter { return &tallyFilter{tally} })
+func registerTally(tally *peers.Tally, mark string) {
+	extension.SetFilter(tallyFilterKey, func() filter.Filter { return &tallyFilter{tally, mark} })
 }
 
 // Invoke passes the call on and counts it by its outcome.
@@ -38,7 +41,7 @@ func (f *tallyFilter) Invoke(
 	ctx context.Context, invoker base.Invoker, call base.Invocation,
 ) result.Result {
 	// Read first: the filters behind this one write into the call's attachments.
-	marked := call.GetAttachmentInterface(peers.MarkKey) != nil
+	marked := isMarked(call, f.mark)
 	key, oneway := keyOf(call), isOneway(call)
 	answer := invoker.Invoke(ctx, call)
 	f.tally.Count(key, func(counts *peers.Counts) {
@@ -65,6 +68,15 @@ func (f *tallyFilter) OnResponse(
 	_ context.Context, answer result.Result, _ base.Invoker, _ base.Invocation,
 ) result.Result {
 	return answer
+}
+
+// isMarked says whether the call carries the attachment, with its value where mark has one.
+func isMarked(call base.Invocation, mark string) bool {
+	key, value, hasValue := strings.Cut(mark, "=")
+	if hasValue {
+		return call.GetAttachmentWithDefaultValue(key, "") == value
+	}
+	return call.GetAttachmentInterface(key) != nil
 }
 
 // keyOf is the report's line for a call.
