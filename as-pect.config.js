@@ -10,7 +10,10 @@ export default {
   include: [],
   disclude: [/node_modules/],
   async instantiate(memory, createImports, instantiate, binary) {
-    return instantiate(binary, createImports({ env: { memory, proxy_get_property: () => NOT_FOUND } }));
+    return instantiate(
+      binary,
+      createImports({ env: { memory, proxy_get_property: () => NOT_FOUND } }),
+    );
   },
   outputBinary: false,
 };
