@@ -10,6 +10,9 @@ import { sameAscii } from "../wire/bytes";
 import { Span } from "../wire/span";
 import { AttachmentQuery } from "./attachments";
 
+/** The strings at the head of a body, see `headPart`. */
+export const HEAD_PARTS: u32 = 5;
+
 
 @unmanaged
 @final
@@ -38,6 +41,22 @@ export class Invocation {
   setAttachmentsRead(end: usize): void {
     this.attachmentsEnd = end;
     this.attachmentsRead = true;
+  }
+
+  /** One of the head's `HEAD_PARTS` strings, in the order in which they stand. */
+  headPart(part: u32): Span {
+    switch (part) {
+      case 0:
+        return this.dubboVersion;
+      case 1:
+        return this.path;
+      case 2:
+        return this.serviceVersion;
+      case 3:
+        return this.headMethod;
+      default:
+        return this.descriptor;
+    }
   }
 
   /** Forgets the last body. */

@@ -8,7 +8,7 @@
  * of it was captured; these readers are held against frames that our tests write. Names come without
  * escapes; one with an escape is read up to its end as it stands, and cleaned where it is shown.
  */
-import { Invocation } from "../dubbo/invocation";
+import { HEAD_PARTS, Invocation } from "../dubbo/invocation";
 import { sameAscii } from "../wire/bytes";
 import { bytesLeft, failed, INCOMPLETE, MALFORMED, UNSUPPORTED } from "../wire/position";
 import { Span } from "../wire/span";
@@ -20,16 +20,10 @@ const CARRIAGE_RETURN: u8 = 0x0d;
 
 /** Reads the body from `p` to `end` into `out`; attachments are UNSUPPORTED. */
 export function readFastjsonInvocation(p: usize, end: usize, out: Invocation): usize {
-  p = readLine(p, end, out.dubboVersion);
-  if (failed(p)) return p;
-  p = readLine(p, end, out.path);
-  if (failed(p)) return p;
-  p = readLine(p, end, out.serviceVersion);
-  if (failed(p)) return p;
-  p = readLine(p, end, out.headMethod);
-  if (failed(p)) return p;
-  p = readLine(p, end, out.descriptor);
-  if (failed(p)) return p;
+  for (let part: u32 = 0; part < HEAD_PARTS; part++) {
+    p = readLine(p, end, out.headPart(part));
+    if (failed(p)) return p;
+  }
   if (out.isGeneric) {
     const next = readLine(p, end, out.genericMethod);
     if (next == INCOMPLETE) return INCOMPLETE;

@@ -8,7 +8,7 @@
  * frames. See jsonb.ts for the values.
  */
 import { AttachmentChange } from "../dubbo/attachment_change";
-import { argumentCount, BAD_DESCRIPTOR, Invocation } from "../dubbo/invocation";
+import { argumentCount, BAD_DESCRIPTOR, HEAD_PARTS, Invocation } from "../dubbo/invocation";
 import { loadU32 } from "../wire/bytes";
 import { bytesLeft, failed, INCOMPLETE, MALFORMED } from "../wire/position";
 import { Output } from "../wire/output";
@@ -20,16 +20,10 @@ const LENGTH_SIZE: u32 = 4;
 
 /** Reads the body from `p` to `end` into `out`; answers an address or a failure. */
 export function readFastjson2Invocation(p: usize, end: usize, out: Invocation): usize {
-  p = readStringField(p, end, out.dubboVersion);
-  if (failed(p)) return p;
-  p = readStringField(p, end, out.path);
-  if (failed(p)) return p;
-  p = readStringField(p, end, out.serviceVersion);
-  if (failed(p)) return p;
-  p = readStringField(p, end, out.headMethod);
-  if (failed(p)) return p;
-  p = readStringField(p, end, out.descriptor);
-  if (failed(p)) return p;
+  for (let part: u32 = 0; part < HEAD_PARTS; part++) {
+    p = readStringField(p, end, out.headPart(part));
+    if (failed(p)) return p;
+  }
   if (out.isGeneric) {
     const next = readStringField(p, end, out.genericMethod);
     if (next == INCOMPLETE) return INCOMPLETE;

@@ -5,7 +5,7 @@
  * hessian2_string.ts, hessian2_skip.ts and hessian2_attachments.ts for the grammar. Bytes behind the
  * attachments are borne.
  */
-import { argumentCount, BAD_DESCRIPTOR, Invocation } from "../dubbo/invocation";
+import { argumentCount, BAD_DESCRIPTOR, HEAD_PARTS, Invocation } from "../dubbo/invocation";
 import { failed, INCOMPLETE, MALFORMED } from "../wire/position";
 import { readHessian2Attachments } from "./hessian2_attachments";
 import { INT_ZERO } from "./hessian2_codes";
@@ -14,16 +14,10 @@ import { readString } from "./hessian2_string";
 
 /** Reads the body from `p` to `end` into `out`; answers an address or a failure. */
 export function readHessian2Invocation(p: usize, end: usize, out: Invocation): usize {
-  p = readString(p, end, out.dubboVersion);
-  if (failed(p)) return p;
-  p = readString(p, end, out.path);
-  if (failed(p)) return p;
-  p = readString(p, end, out.serviceVersion);
-  if (failed(p)) return p;
-  p = readString(p, end, out.headMethod);
-  if (failed(p)) return p;
-  p = readString(p, end, out.descriptor);
-  if (failed(p)) return p;
+  for (let part: u32 = 0; part < HEAD_PARTS; part++) {
+    p = readString(p, end, out.headPart(part));
+    if (failed(p)) return p;
+  }
   if (out.isGeneric) {
     const next = readString(p, end, out.genericMethod);
     if (next == INCOMPLETE) return INCOMPLETE;

@@ -11,7 +11,7 @@
  * objects behind (arguments, attachments) are Java's object stream and not ours to walk, but for one
  * String as a generic call's first argument.
  */
-import { Invocation } from "../dubbo/invocation";
+import { HEAD_PARTS, Invocation } from "../dubbo/invocation";
 import { loadU16, loadU32 } from "../wire/bytes";
 import { bytesLeft, failed, INCOMPLETE, MALFORMED, UNSUPPORTED } from "../wire/position";
 import { Span } from "../wire/span";
@@ -38,16 +38,10 @@ export function readJavaInvocation(p: usize, end: usize, out: Invocation): usize
   p = enterStream(p, end);
   if (failed(p)) return p;
   joinSlot = 0;
-  p = readUtf(p, end, out.dubboVersion);
-  if (failed(p)) return p;
-  p = readUtf(p, end, out.path);
-  if (failed(p)) return p;
-  p = readUtf(p, end, out.serviceVersion);
-  if (failed(p)) return p;
-  p = readUtf(p, end, out.headMethod);
-  if (failed(p)) return p;
-  p = readUtf(p, end, out.descriptor);
-  if (failed(p)) return p;
+  for (let part: u32 = 0; part < HEAD_PARTS; part++) {
+    p = readUtf(p, end, out.headPart(part));
+    if (failed(p)) return p;
+  }
   if (out.isGeneric) {
     const next = readStringObject(p, end, out.genericMethod);
     if (next == INCOMPLETE) return INCOMPLETE;

@@ -1,0 +1,40 @@
+/**
+ * What a routed connection remembers of its requests, and what it tells of them.
+ */
+import { Metric } from "../metrics/names";
+import { Plugin } from "../plugin";
+import { Routing } from "../routing/routing";
+import { sameBytes } from "../wire/bytes";
+import { Span } from "../wire/span";
+import { Decision, takenCluster } from "./router";
+import { tellNames } from "./told_names";
+
+/** What a routed connection remembers of its requests. */
+@unmanaged
+@final
+export class Route {
+  /** A hash of the names that the access log was told last. */
+  lastNames: u64 = 0;
+  /** The cluster that the first request chose, where requests choose. */
+  cluster: Span | null = null;
+  /** What the rules say of the request whose head was read last. */
+  decision: Decision = Decision.KEEP;
+  /** Whether the request that is being read is at hand as a whole and may still be changed. */
+  isHeld: bool = false;
+}
+
+/** Counts a request that alone would have gone to another cluster, and tells the access log its names. */
+export function noteRoute(plugin: Plugin, routing: Routing, route: Route): void {
+  const isKnown = routing.choosesCluster && !routing.isUndecided;
+  if (isKnown && !sameText(takenCluster, route.cluster)) plugin.add(Metric.MISROUTED, 1);
+  if (!routing.filterState || !plugin.invocation.headRead) return;
+  const names = routing.call.hash();
+  if (names == route.lastNames) return;
+  route.lastNames = names;
+  tellNames(routing.call);
+}
+
+function sameText(a: Span | null, b: Span | null): bool {
+  if (!a || !b) return !a && !b;
+  return a.length == b.length && sameBytes(a.start, b.start, a.length);
+}
