@@ -33,15 +33,12 @@ import {
 } from "../metrics/names";
 import { cellKey, Series } from "../metrics/series";
 import { Plugin } from "../plugin";
-import { Routing } from "../routing/routing";
 import { NO_KIND, readEventKind, readInvocation, readResultKind } from "../serialization/bodies";
-import { sameBytes } from "../wire/bytes";
 import { failed, INCOMPLETE, UNSUPPORTED } from "../wire/position";
-import { Span } from "../wire/span";
 import { Call, CallList, CallTable } from "./calls";
 import { Half } from "./half";
-import { decide, Decision, takenCluster } from "./router";
-import { tellNames } from "./told_names";
+import { noteRoute, Route } from "./route";
+import { decide } from "./router";
 
 /**
  * Bytes fetched from the host at once. Each fetch costs the host about 0.6 µs, so it should bring all
@@ -55,20 +52,6 @@ const LARGE_BODY: u32 = 2048;
 
 /** The time of the data callback that is running, in ns; 0 while nobody has asked. */
 let time: u64 = 0;
-
-/** What a routed connection remembers of its requests. */
-@unmanaged
-@final
-export class Route {
-  /** A hash of the names that the access log was told last. */
-  lastNames: u64 = 0;
-  /** The cluster that the first request chose, where requests choose. */
-  cluster: Span | null = null;
-  /** What the rules say of the request whose head was read last. */
-  decision: Decision = Decision.KEEP;
-  /** Whether the request that is being read is at hand as a whole and may still be changed. */
-  isHeld: bool = false;
-}
 
 
 @unmanaged
@@ -236,7 +219,7 @@ export class Connection {
         result,
         route.isHeld,
       );
-      this.noteRoute(routing, route);
+      noteRoute(plugin, routing, route);
     }
     const isCut = half.bodyLength < bodyLengthOf(half.header);
     const side = this.sideOfCall(<Direction>half.direction);
@@ -264,17 +247,6 @@ export class Connection {
       plugin.calledGroup,
     );
     return true;
-  }
-
-  /** Counts a request that alone would have gone to another cluster, and tells the access log its names. */
-  private noteRoute(routing: Routing, route: Route): void {
-    const isKnown = routing.choosesCluster && !routing.isUndecided;
-    if (isKnown && !sameText(takenCluster, route.cluster)) this.plugin.add(Metric.MISROUTED, 1);
-    if (!routing.filterState || !this.plugin.invocation.headRead) return;
-    const names = routing.call.hash();
-    if (names == route.lastNames) return;
-    route.lastNames = names;
-    tellNames(routing.call);
   }
 
   private readResponse(half: Half, flag: u8): bool {
@@ -406,11 +378,6 @@ export class Connection {
     if (direction == Direction.DOWNSTREAM) return side;
     return side == Side.CONSUMER ? Side.PROVIDER : Side.CONSUMER;
   }
-}
-
-function sameText(a: Span | null, b: Span | null): bool {
-  if (!a || !b) return !a && !b;
-  return a.length == b.length && sameBytes(a.start, b.start, a.length);
 }
 
 function outcomeOf(kind: i32): Outcome {

@@ -32,8 +32,9 @@ import { readInvocation } from "../serialization/bodies";
 import { Output } from "../wire/output";
 import { INCOMPLETE } from "../wire/position";
 import { CallTable } from "./calls";
-import { Connection, Route } from "./connection";
+import { Connection } from "./connection";
 import { HeldFrame } from "./held_frame";
+import { Route } from "./route";
 import { Decision } from "./router";
 import { SourceAddress } from "./source_address";
 
