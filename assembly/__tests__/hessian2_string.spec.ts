@@ -5,7 +5,13 @@
 import { failed, INCOMPLETE, MALFORMED } from "../wire/position";
 import { Span } from "../wire/span";
 import { kindOf, STRING_FINAL, STRING_SHORT } from "../serialization/hessian2_codes";
-import { isStringCode, readString, skipString } from "../serialization/hessian2_string";
+import {
+  isStringCode,
+  readString,
+  skipString,
+  startStrings,
+  wasCut,
+} from "../serialization/hessian2_string";
 import {
   bytesOf,
   end,
@@ -108,8 +114,9 @@ describe("a hessian2 string", () => {
     expect(read(pieces)).toBe("a".repeat(1000) + "b".repeat(24));
   });
 
-  test("in pieces stays good while fifteen more are read", () => {
+  test("in pieces stays good through a body; a seventeenth is cut", () => {
     const spans: Span[] = [];
+    startStrings();
     for (let i = 0; i < 16; i++) {
       place("520001" + hexOf(0x61 + i) + "01" + hexOf(0x41 + i));
       const each = new Span();
@@ -119,6 +126,10 @@ describe("a hessian2 string", () => {
     let texts = "";
     for (let i = 0; i < 16; i++) texts += textAt(spans[i].start, spans[i].length);
     expect(texts).toBe("aAbBcCdDeEfFgGhHiIjJkKlLmMnNoOpP");
+    expect(wasCut()).toBe(false);
+    readString(start, end, span());
+    expect(wasCut()).toBe(true);
+    startStrings();
   });
 
   test("a chunk of 32768 units and another behind it", () => {

@@ -68,6 +68,9 @@ export class RoutingReader {
     const given = value.member("name");
     const name = given ? checker.name(path + ".name", given, LONGEST_NAME) : index.toString();
     const rule = new Rule(Series.ofRule(name));
+    const routing = this.routing;
+    const usedAttachments = routing.usesAttachments;
+    const rewrote = routing.rewrites;
     const match = value.member("match");
     const isForUs = match ? this.readMatch(path + ".match", match, rule) : true;
     const attachments = value.member("attachments");
@@ -80,10 +83,12 @@ export class RoutingReader {
       rule.cluster = span;
     }
     if (!isForUs || checker.error.length != 0) {
+      // A rule that no call can meet costs nothing.
+      routing.usesAttachments = usedAttachments;
+      routing.rewrites = rewrote;
       rule.free();
       return;
     }
-    const routing = this.routing;
     if (rule.cluster) routing.choosesCluster = true;
     if (rule.networks) routing.usesAddress = true;
     routing.add(rule);
@@ -266,7 +271,7 @@ export class RoutingReader {
     const node = value.member("from_node");
     const part = value.member("from_invocation");
     const routing = this.routing;
-    let span = new Span();
+    let span: Span;
     let isOwn = true;
     if (text) {
       span = copyText(checker.name(path + ".value", text, LONGEST_VALUE));
@@ -277,7 +282,10 @@ export class RoutingReader {
       span = routing.call.part(checker.choice(path + ".from_invocation", part, parts, 0));
       isOwn = false;
     }
-    if (checker.error.length != 0) return;
+    if (checker.error.length != 0) {
+      if (isOwn) freeText(span);
+      return;
+    }
     const bytes = String.UTF8.encode(key);
     const start = changetype<usize>(bytes);
     change.set(routing.query.wantText(key), start, bytes.byteLength, span, isOwn);

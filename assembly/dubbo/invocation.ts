@@ -7,6 +7,7 @@
  * argument or the attachments are written is the serialization's matter.
  */
 import { sameAscii } from "../wire/bytes";
+import { INCOMPLETE } from "../wire/position";
 import { Span } from "../wire/span";
 import { AttachmentQuery } from "./attachments";
 
@@ -32,10 +33,21 @@ export class Invocation {
   headRead: bool = false;
   /** Whether the attachments were read to their end. */
   attachmentsRead: bool = false;
+  /** Whether a peer may read the body in another way than we do; see serialization/hessian2.ts. */
+  isDoubtful: bool = false;
   /** Where the attachments begin; 0 if that is not known. */
   attachmentsStart: usize = 0;
   /** Where they end; meaningful if `attachmentsRead`. */
   attachmentsEnd: usize = 0;
+
+  /**
+   * Tells that the whole body up to `end` was read with this `result`.
+   *
+   * A body that ends behind its arguments has no attachments, and that is then known.
+   */
+  endBody(result: usize, end: usize): void {
+    if (result == INCOMPLETE && this.attachmentsStart == end) this.setAttachmentsRead(end);
+  }
 
   /** The attachments were read up to `end`. */
   setAttachmentsRead(end: usize): void {
@@ -70,6 +82,7 @@ export class Invocation {
     this.headRead = false;
     this.attachmentsRead = false;
     this.attachmentsStart = 0;
+    this.isDoubtful = false;
     const attachments = this.attachments;
     if (attachments) attachments.clear();
   }
@@ -132,8 +145,8 @@ export function argumentCount(descriptor: Span): u32 {
       case 0x5a: // Z
         break;
       case 0x4c: // L…;
-        while (p < end && load<u8>(p) != 0x3b) p++;
-        if (p++ == end) return BAD_DESCRIPTOR;
+        p = skipClassName(p, end);
+        if (p == 0) return BAD_DESCRIPTOR;
         break;
       default:
         return BAD_DESCRIPTOR;
@@ -141,4 +154,31 @@ export function argumentCount(descriptor: Span): u32 {
     if (++count > MAX_ARGUMENTS) return BAD_DESCRIPTOR;
   }
   return count;
+}
+
+/**
+ * Passes `a/b/C;` at `p`: 0 where peers would not find a class name. They search the descriptor with a
+ * regex (org.apache.dubbo.common.utils.ReflectUtils, DESC_PATTERN), and find others behind what it does
+ * not match.
+ */
+function skipClassName(p: usize, end: usize): usize {
+  let isStart = true;
+  while (p < end) {
+    const byte = load<u8>(p++);
+    const letter = byte | 0x20;
+    if ((letter >= 0x61 && letter <= 0x7a) || byte == 0x5f || byte == 0x24) isStart = false;
+    else if (isStart) return 0;
+    else if (byte == 0x3b) return p;
+    else if (byte == 0x2f) isStart = true;
+    else if (byte < 0x30 || byte > 0x39) return 0;
+  }
+  return 0;
+}
+
+/** Where the descriptor behind the one at `p` begins, in a row that `argumentCount` has counted. */
+export function nextDescriptor(p: usize): usize {
+  while (load<u8>(p) == 0x5b) p++; // [
+  if (load<u8>(p++) != 0x4c) return p; // L
+  while (load<u8>(p) != 0x3b) p++; // ;
+  return p + 1;
 }

@@ -24,7 +24,7 @@ import {
   BINARY_FINAL,
 } from "./hessian2_codes";
 import { skipType, skipValues } from "./hessian2_skip";
-import { isStringCode, readString } from "./hessian2_string";
+import { isStringCode, readShortLived, readString, wasCut } from "./hessian2_string";
 import { writeHessian2String } from "./hessian2_write";
 
 const UNTYPED_MAP: u32 = 0x48;
@@ -54,6 +54,8 @@ export function readHessian2Attachments(p: usize, end: usize, attachments: Attac
     if (wanted) wanted.found++;
     if (wanted && isStringCode(load<u8>(p))) {
       p = readString(p, end, wanted.value);
+      // A part of a value is another value.
+      if (wasCut()) wanted.value.clear();
     } else {
       // A key that stands twice has its last value, as in the peers' maps.
       if (wanted) wanted.value.clear();
@@ -125,7 +127,7 @@ function enterMap(p: usize, end: usize): usize {
 /** Reads the key at `p`; `key` is null if it is no string. */
 function readKey(p: usize, end: usize): usize {
   key().clear();
-  if (isStringCode(load<u8>(p))) return readString(p, end, key());
+  if (isStringCode(load<u8>(p))) return readShortLived(p, end, key());
   // A class definition may stand in front of any value, so of a string that would be missed here.
   if (kindOf(load<u8>(p)) == CLASS_DEFINITION) return UNSUPPORTED;
   return skipValues(p, end, 1);

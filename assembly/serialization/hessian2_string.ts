@@ -31,6 +31,7 @@ const JOIN_ROOM: u32 = 1024;
 /** Strings in pieces that one head may hold: its five, an argument and some attachments. */
 const JOIN_SLOTS: u32 = 16;
 const JOINED = memory.data(<i32>(JOIN_ROOM * JOIN_SLOTS));
+const SHORT_LIVED = memory.data(<i32>JOIN_ROOM);
 let joinSlot: u32 = 0;
 
 /** Eight bytes below 0x80 have none of these bits. */
@@ -40,15 +41,53 @@ const NON_ASCII: u64 = 0x8080808080808080;
 let chunkUnits: u32 = 0;
 let chunkIsLast: bool = false;
 
+let isCut: bool = false;
+let isDoubtful: bool = false;
+
+/** Begins a body: strings in pieces that were read before are forgotten, and so are doubts. */
+export function startStrings(): void {
+  joinSlot = 0;
+  isDoubtful = false;
+}
+
+/** Whether the string read last came in pieces and is longer than what was put together. */
+export function wasCut(): bool {
+  return isCut;
+}
+
+/**
+ * Whether a text of the body is one of which peers disagree how long it is: half a surrogate pair, of
+ * which dubbo-go takes the next three bytes too, or a character of four bytes, which Java refuses.
+ */
+export function isLengthDoubtful(): bool {
+  return isDoubtful;
+}
+
 /**
  * Reads the string or null at `p` into `span` (a null clears it).
  *
  * A string in one piece is a span of the input; one in several pieces is put together in a buffer of
- * this module, cut at 1024 bytes, and stays good until fifteen more of them were read.
+ * this module, cut at 1024 bytes, and stays good until the next `startStrings`. Of a seventeenth one
+ * nothing is put together; `wasCut` tells of both.
  *
  * @returns the address behind the string, or a failure: MALFORMED where no string stands
  */
 export function readString(p: usize, end: usize, span: Span): usize {
+  const hasRoom = joinSlot < JOIN_SLOTS;
+  const next = readPieces(p, end, span, hasRoom ? JOINED + joinSlot * JOIN_ROOM : 0);
+  // Only what came in pieces has taken its slot.
+  if (hasRoom && span.start == JOINED + joinSlot * JOIN_ROOM) joinSlot++;
+  return next;
+}
+
+/** The same for a string that is needed only until the next one is read with this function. */
+export function readShortLived(p: usize, end: usize, span: Span): usize {
+  return readPieces(p, end, span, SHORT_LIVED);
+}
+
+/** @param joined where pieces are put together; 0: nowhere */
+function readPieces(p: usize, end: usize, span: Span, joined: usize): usize {
+  isCut = false;
   if (p >= end) return INCOMPLETE;
   if (load<u8>(p) == NULL_CODE) {
     span.clear();
@@ -61,10 +100,11 @@ export function readString(p: usize, end: usize, span: Span): usize {
   span.set(text, <u32>(next - text));
   if (chunkIsLast) return next;
 
-  const joined = JOINED + (joinSlot++ % JOIN_SLOTS) * JOIN_ROOM;
+  const room = joined == 0 ? 0 : JOIN_ROOM;
   let length: u32 = 0;
   while (true) {
-    const take = min<u32>(<u32>(next - text), JOIN_ROOM - length);
+    const take = min<u32>(<u32>(next - text), room - length);
+    if (take < <u32>(next - text)) isCut = true;
     memory.copy(joined + length, text, take);
     length += take;
     if (chunkIsLast) break;
@@ -118,6 +158,16 @@ function readChunkHead(p: usize, end: usize): usize {
   }
 }
 
+const SURROGATE_LEAD: u8 = 0xed;
+const FIRST_HIGH: u8 = 0xa0;
+const FIRST_LOW: u8 = 0xb0;
+
+/** Whether the surrogate at `p` is a high one with its low one behind it, both among `units`. */
+function isPair(p: usize, end: usize, units: u32): bool {
+  if (load<u8>(p, 1) >= FIRST_LOW || units < 2 || p + 6 > end) return false;
+  return load<u8>(p, 3) == SURROGATE_LEAD && load<u8>(p, 4) >= FIRST_LOW;
+}
+
 /** Walks `units` UTF-16 units of CESU-8 from `p`; every load stands behind a comparison with `end`. */
 function skipUnits(p: usize, end: usize, units: u32): usize {
   while (units != 0) {
@@ -130,9 +180,20 @@ function skipUnits(p: usize, end: usize, units: u32): usize {
     const lead = load<u8>(p);
     if (lead < 0x80) p += 1;
     else if ((lead & 0xe0) == 0xc0) p += 2;
-    else if ((lead & 0xf0) == 0xe0) p += 3;
-    else if ((lead & 0xf8) == 0xf0) p += 4;
-    else return MALFORMED;
+    else if ((lead & 0xf0) == 0xe0) {
+      if (lead == SURROGATE_LEAD && p + 1 < end && load<u8>(p, 1) >= FIRST_HIGH) {
+        if (isPair(p, end, units)) {
+          p += 3;
+          units--;
+        } else {
+          isDoubtful = true;
+        }
+      }
+      p += 3;
+    } else if ((lead & 0xf8) == 0xf0) {
+      isDoubtful = true;
+      p += 4;
+    } else return MALFORMED;
     units--;
   }
   // The last character may reach behind the end.

@@ -62,6 +62,8 @@ export class RoutedConnection extends Connection {
   private address: SourceAddress = new SourceAddress();
   /** Bytes of a frame that goes on without being held. */
   private passing: u32 = 0;
+  /** How many bytes of a first request must be there before it is looked at again. */
+  private nextLook: u32 = 0;
   /** Whether the client's bytes go nowhere any more. */
   private isRefused: bool = false;
 
@@ -129,8 +131,9 @@ export class RoutedConnection extends Connection {
    * @returns false while too little of it is there
    */
   private chooseCluster(size: u32, isEnd: bool): bool {
-    const frame: usize = size == 0 ? 0 : fetch(BufferType.DOWNSTREAM_DATA, 0, size);
     const mayGrow = !isEnd && size < MOST_AWAITED;
+    if (size < this.nextLook && mayGrow) return false;
+    const frame: usize = size == 0 ? 0 : fetch(BufferType.DOWNSTREAM_DATA, 0, size);
     if (size < HEADER_LENGTH) return !mayGrow || !mayBeFrame(frame, size);
     const flag = flagOf(frame);
     if (!mayBeFrame(frame, size) || !isRequest(flag) || isEvent(flag)) return true;
@@ -142,7 +145,12 @@ export class RoutedConnection extends Connection {
     const invocation = plugin.invocation;
     const result = readInvocation(serializationOf(flag), body, body + there, invocation);
     const isWanted = length <= plugin.requestWindow || !invocation.headRead;
-    if (result == INCOMPLETE && there < length && isWanted && mayGrow) return false;
+    if (result == INCOMPLETE && there < length && isWanted && mayGrow) {
+      // Looking again at each byte that comes would be work without bound.
+      this.nextLook = min<u32>(size * 2, HEADER_LENGTH + length);
+      return false;
+    }
+    if (there == length) invocation.endBody(result, body + there);
     if (!invocation.headRead) return true;
     plugin.describeCall(routing.call);
     const rule = routing.ruleFor(invocation.attachmentsRead || !routing.usesAttachments);

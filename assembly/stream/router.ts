@@ -15,7 +15,6 @@ import { Plugin } from "../plugin";
 import { Routing } from "../routing/routing";
 import { Rule } from "../routing/rule";
 import { rewriteAttachments } from "../serialization/rewrite";
-import { INCOMPLETE } from "../wire/position";
 import { Span } from "../wire/span";
 
 /** What becomes of a request's bytes. */
@@ -53,10 +52,7 @@ export function decide(
   const invocation = plugin.invocation;
   const end = body + bodyLength;
   const isWhole = bodyLength == bodyLengthOf(header);
-  if (isWhole && result == INCOMPLETE && invocation.attachmentsStart == end) {
-    // A body that ends behind its arguments has no attachments.
-    invocation.setAttachmentsRead(end);
-  }
+  if (isWhole) invocation.endBody(result, end);
   const canRead = invocation.attachmentsRead || !routing.usesAttachments;
   let rule: Rule | null = null;
   if (invocation.headRead) {
@@ -70,7 +66,8 @@ export function decide(
 
   const change = routing.changeFor(rule);
   let obstacle: Obstacle;
-  if (invocation.attachmentsRead && isHeld) {
+  const isSure = !invocation.isDoubtful || !routing.hasProtectedKeys;
+  if (invocation.attachmentsRead && isHeld && isSure) {
     if (!change.changesAnything()) return Decision.KEEP;
     if (rewrite(routing, plugin, header, body, end)) return Decision.REWRITE;
     obstacle = Obstacle.REFERENCES;
