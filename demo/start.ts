@@ -144,7 +144,7 @@ function whatToTry(gateway: string, admin: string): string {
     `  curl -s '${gateway}/SetUserDubbo?id=7&name=x'`,
     `  curl -s '${gateway}/GetOrderDubbo'`,
     `  curl -s '${gateway}/SetOrderDubbo?name=book'`,
-    `  curl -s ${admin.replace("127.0.0.1", "localhost")}/stats/prometheus | grep dubbo_`,
+    `  curl -s ${admin.replace("127.0.0.1", "localhost")}/stats/prometheus | grep '^dubbo_' | grep -v _bucket`,
     "Ctrl-C ends all of it.",
   ].join("\n");
 }
