@@ -13,6 +13,7 @@
  * or TOO_LARGE it must not be used again: where later frames begin is unknown.
  */
 import { bodyLengthOf, flagOf, HEADER_LENGTH, isEvent, isRequest, mayBeFrame } from "./header";
+import { enlarge, roomFor } from "../wire/room";
 
 /** What `FrameReader.next` found. */
 export const enum Step {
@@ -229,14 +230,10 @@ export class FrameReader {
   private append(length: u32): bool {
     const needed = this.carryLength + length;
     if (needed > this.carryRoom) {
-      let room = max<u32>(this.carryRoom, FIRST_CARRY);
-      while (room < needed) room *= 2;
+      const room = roomFor(needed, this.carryRoom, FIRST_CARRY);
       if (carriedRoom - this.carryRoom + room > CARRY_BUDGET) return false;
-      const block = heap.alloc(room);
-      memory.copy(block, this.carry, this.carryLength);
+      this.carry = enlarge(this.carry, this.carryLength, room);
       carriedRoom += room - this.carryRoom;
-      if (this.carry != 0) heap.free(this.carry);
-      this.carry = block;
       this.carryRoom = room;
     }
     memory.copy(this.carry + this.carryLength, cursor, length);

@@ -187,16 +187,11 @@ export class Connection {
   private onHead(half: Half): void {
     const flag = flagOf(half.header);
     half.expectsLarge = bodyLengthOf(half.header) >= LARGE_BODY;
-    if (!isEvent(flag)) {
-      if (isRequest(flag)) {
-        if (!this.readRequest(half, flag)) return;
-      } else if (!this.readResponse(half, flag)) {
-        return;
-      }
-    } else if (!this.readEvent(half, flag)) {
-      return;
-    }
-    half.accept();
+    let isRead: bool;
+    if (isEvent(flag)) isRead = this.readEvent(half, flag);
+    else if (isRequest(flag)) isRead = this.readRequest(half, flag);
+    else isRead = this.readResponse(half, flag);
+    if (isRead) half.accept();
   }
 
   /** Whether the head was read as far as it will be; else more bytes are awaited. */

@@ -4,6 +4,7 @@
  * A frame can only be rewritten when all of it is there, but Envoy's own buffer must not be made to
  * wait: what came before it has to go on, and a full buffer would deadlock. So the bytes are kept here.
  */
+import { enlarge, roomFor } from "../wire/room";
 
 /**
  * All held bytes of a VM together: what thousands of half-sent requests may cost at most. The first
@@ -27,14 +28,10 @@ export class HeldFrame {
   append(bytes: usize, length: u32): bool {
     const needed = this.length + length;
     if (needed > this.room) {
-      let room = max<u32>(this.room, FIRST_ROOM);
-      while (room < needed) room *= 2;
+      const room = roomFor(needed, this.room, FIRST_ROOM);
       if (room > FIRST_ROOM && heldRoom - this.room + room > HELD_BUDGET) return false;
-      const block = heap.alloc(room);
-      memory.copy(block, this.start, this.length);
-      if (this.start != 0) heap.free(this.start);
+      this.start = enlarge(this.start, this.length, room);
       heldRoom += room - this.room;
-      this.start = block;
       this.room = room;
     }
     memory.copy(this.start + this.length, bytes, length);

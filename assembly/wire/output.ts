@@ -2,6 +2,7 @@
  * A buffer that bytes are appended to; one is used again and again, and grows to what was needed most.
  */
 import { bswapU16, bswapU32 } from "./bytes";
+import { enlarge, roomFor } from "./room";
 
 /** Room in bytes that most rewritten reads fit into. */
 const FIRST_ROOM: u32 = 4096;
@@ -25,13 +26,8 @@ export class Output {
   reserve(more: u32): void {
     const needed = this.length + more;
     if (needed <= this.room) return;
-    let room = max<u32>(this.room, FIRST_ROOM);
-    while (room < needed) room *= 2;
-    const block = heap.alloc(room);
-    memory.copy(block, this.start, this.length);
-    if (this.start != 0) heap.free(this.start);
-    this.start = block;
-    this.room = room;
+    this.room = roomFor(needed, this.room, FIRST_ROOM);
+    this.start = enlarge(this.start, this.length, this.room);
   }
 
   /** Appends the `length` bytes at `bytes`. */
