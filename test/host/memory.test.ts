@@ -190,10 +190,12 @@ describe("memory is bounded", () => {
       connection.upstream(response({ id }));
       if (id % 100 === 0) vm.tick();
     };
-    for (let id = 1; id <= 200; id++) call(id);
+    // Heads of 4096 calls at most are remembered, series of 100.
+    for (let id = 1; id <= 20_000; id++) call(id);
     const before = { bytes: vm.memoryBytes(), series: vm.metricStore.size };
+    assert.ok(before.bytes <= MEBIBYTE, `${before.bytes} bytes`);
     vm.resetHostCalls();
-    for (let id = 201; id <= 10_000; id++) call(id);
+    for (let id = 20_001; id <= 30_000; id++) call(id);
     assert.deepEqual({ bytes: vm.memoryBytes(), series: vm.metricStore.size }, before);
     assert.equal(vm.hostCalls.proxy_define_metric ?? 0, 0, "nothing is defined any more");
     const names = new Set(
