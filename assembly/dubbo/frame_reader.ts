@@ -164,6 +164,13 @@ export class FrameReader {
     return Step.FRAME_END;
   }
 
+  /** Offers what there is of a head that is kept, or nothing: no more of it is awaited. */
+  offerKept(): void {
+    offered = this.carry;
+    offeredLength = this.carryLength;
+    this.bodyComplete = true;
+  }
+
   /** Ends the look at the head: what remains of the frame is passed. */
   accept(): void {
     this.state = <u8>State.REST;

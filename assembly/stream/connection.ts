@@ -380,8 +380,12 @@ export class Connection {
     if (!half.hasHeader) return;
     const flag = flagOf(half.header);
     if (!isRequest(flag) || isEvent(flag) || !isTwoway(flag)) return;
+    if (!half.series) {
+      half.offerKept();
+      this.readRequest(half, flag);
+      half.hasFault = false;
+    }
     half.accept();
-    if (!half.series) half.series = this.plugin.registry.otherOf(this.plugin.side);
     this.onRequest(half, flag, time);
   }
 
