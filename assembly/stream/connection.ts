@@ -123,9 +123,10 @@ export class Connection {
     holdUnfinished(held, size, this.isPassedThrough ? 0 : upstream.frameLength);
     if (!isEnd || this.isPassedThrough) return;
     // Behind half a frame that has gone on nothing could be told from the rest of it.
-    const isInsideFrame = upstream.insideFrame && held.length == 0;
+    const isBetweenFrames = !upstream.insideFrame || held.length != 0;
     held.clear();
-    if (!isInsideFrame) this.answerCalls();
+    // A client that ended first has left: none of Dubbo's goes on reading.
+    if (isBetweenFrames && this.closedBy == ClosedBy.UNKNOWN) this.answerCalls();
   }
 
   /**
