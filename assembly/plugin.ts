@@ -14,6 +14,7 @@ import { Recorder } from "./metrics/recorder";
 import { Registry } from "./metrics/registry";
 import { cellKey } from "./metrics/series";
 import { RoutedCall } from "./routing/rule";
+import { KnownHeads } from "./stream/known_heads";
 import { Span } from "./wire/span";
 
 /** How often counters are told to Envoy, in ms: well below any scrape interval. */
@@ -38,6 +39,8 @@ export class Plugin {
   private knowsSide: bool = false;
   /** What is asked for among the attachments, if anything is. */
   private query: AttachmentQuery | null = null;
+  /** Heads of which the series is known; null where more than a head must be read. */
+  heads: KnownHeads | null = null;
   private group: Span | null = null;
   private interfaceName: Span | null = null;
   private none: Span = new Span();
@@ -63,6 +66,7 @@ export class Plugin {
       if (config.hasLabel(LABEL_GROUP)) this.requestWindow = GROUP_WINDOW;
       if (routing) this.requestWindow = max<u32>(this.requestWindow, routing.maxRewriteBytes);
     }
+    if (!routing && !this.query) this.heads = new KnownHeads(seed);
   }
 
   /** The interface of the invocation read last: its attachment where that was read, else the path. */
@@ -139,6 +143,8 @@ export class Plugin {
     if (query && !this.config.routing) query.free();
     this.config.free();
     this.invocation.free();
+    const heads = this.heads;
+    if (heads) heads.free();
     heap.free(changetype<usize>(this.none));
     heap.free(changetype<usize>(this));
   }

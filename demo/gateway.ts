@@ -1,12 +1,13 @@
-// HTTP requests into Dubbo calls, and their results into JSON.
+// HTTP requests into Dubbo calls, and their results into JSON; users also from other sources.
 //
 //   GET /version                      which consumer this is
 //   GET /GetUserDubbo  ?id=           GET /GetOrderDubbo ?id=
 //   GET /SetUserDubbo  ?id=&name=     GET /SetOrderDubbo ?id=&name=
+//   GET /usergrpc      ?id=           GET /userhttp      ?id=
 //   answer: {"resultMap":{…},"success":true} or {"success":false,"error":"…"}
 //
-// The headers `end-user` and `user-id`, or parameters of these names, go along as attachments: what
-// calls are routed by. No other header does.
+// The headers `end-user` and `user-id`, or parameters of these names, go along as attachments, and
+// to other sources as headers: what calls are routed by. No other header does.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { DubboClient } from "./dubbo/client.ts";
@@ -16,24 +17,36 @@ import { DubboStatusError, DubboTimeoutError, messageOf } from "./dubbo/errors.t
 import { Status } from "./dubbo/protocol.ts";
 import type { Pod } from "./pod.ts";
 import { fromJava, ORDERS, toJava, toJson, USERS, type RecordService } from "./record.ts";
+import { UserCallError, type UserSource } from "./user_sources.ts";
+
+/** What calls Dubbo services: a `DubboClient`, or what chooses one by the call. */
+export type DubboCaller = Pick<DubboClient, "call">;
 
 type Result = { status: number; body: object };
 type Route = (query: URLSearchParams, attachments: Attachments) => Promise<Result> | Result;
 
 /** Headers and parameters that become attachments. */
 const PASSED_ON = ["end-user", "user-id"];
+/** What gRPC takes as a header's value. */
+const PRINTABLE = /^[\x20-\x7e]*$/;
 
-/** The request listener for a node HTTP server. */
-export function gateway(client: DubboClient, pod: Pod, versionLabel: string) {
+/** The request listener for a node HTTP server. `sources` has users for paths such as "/usergrpc". */
+export function gateway(
+  client: DubboCaller,
+  pod: Pod,
+  versionLabel: string,
+  sources: Record<string, UserSource> = {},
+) {
   const routes = new Map<string, Route>([
     ["/version", () => success({ version: versionLabel, ...pod })],
     ["/GetUserDubbo", (...asked) => get(client, USERS, ...asked)],
     ["/SetUserDubbo", (...asked) => set(client, USERS, pod, ...asked)],
     ["/GetOrderDubbo", (...asked) => get(client, ORDERS, ...asked)],
     ["/SetOrderDubbo", (...asked) => set(client, ORDERS, pod, ...asked)],
-    ["/userhttp", () => failure(501, "This demo has no HTTP service behind its gateway.")],
-    ["/usergrpc", () => failure(501, "This demo has no gRPC service behind its gateway.")],
   ]);
+  for (const [path, source] of Object.entries(sources)) {
+    routes.set(path, (...asked) => user(source, ...asked));
+  }
   return (request: IncomingMessage, response: ServerResponse): void => {
     void answer(routes, request).then(({ status, body }) => {
       response.writeHead(status, { "content-type": "application/json" });
@@ -64,7 +77,7 @@ function attachmentsOf({ headers }: IncomingMessage, query: URLSearchParams): At
 }
 
 async function get(
-  client: DubboClient,
+  client: DubboCaller,
   service: RecordService,
   query: URLSearchParams,
   attachments: Attachments,
@@ -73,7 +86,7 @@ async function get(
 }
 
 async function set(
-  client: DubboClient,
+  client: DubboCaller,
   service: RecordService,
   pod: Pod,
   query: URLSearchParams,
@@ -86,7 +99,7 @@ async function set(
 }
 
 async function record(
-  client: DubboClient,
+  client: DubboCaller,
   service: RecordService,
   { method, descriptor }: RecordService["get"],
   argument: unknown,
@@ -96,6 +109,20 @@ async function record(
   const call = { interface: path, method, descriptor, args: [argument], attachments };
   const value = await client.call(call);
   return success(value === null ? null : toJson(fromJava(value)));
+}
+
+async function user(
+  source: UserSource,
+  query: URLSearchParams,
+  attachments: Attachments,
+): Promise<Result> {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(attachments)) {
+    const text = String(value);
+    if (!PRINTABLE.test(text)) return failure(400, `${name} cannot go along as a header: ${text}`);
+    headers[name] = text;
+  }
+  return success(await source(query.get("id") ?? "1", headers));
 }
 
 function success(resultMap: object | null): Result {
@@ -109,6 +136,7 @@ function failure(status: number, error: string): Result {
 // 504 where an answer did not come in time, 502 where the provider or the way to it failed.
 function statusOf(error: unknown): number {
   if (error instanceof DubboTimeoutError) return 504;
+  if (error instanceof UserCallError) return error.late ? 504 : 502;
   if (error instanceof DubboStatusError) {
     const late: number[] = [Status.CLIENT_TIMEOUT, Status.SERVER_TIMEOUT];
     return late.includes(error.status) ? 504 : 502;

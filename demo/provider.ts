@@ -10,31 +10,24 @@ import { DubboServer } from "./dubbo/server.ts";
 import type { Services } from "./dubbo/server_call.ts";
 import { podFromEnvironment, type Pod } from "./pod.ts";
 import { fromJava, toJava, type RecordService } from "./record.ts";
+import { RecordStore } from "./record_store.ts";
 
-// What a client chooses does not grow this process without bound.
-const MAX_RECORDS = 10_000;
 const GRACE_MS = 2000;
 const ILLEGAL_ARGUMENT = "java.lang.IllegalArgumentException";
 
 /** The handlers of a record service, for a DubboServer. */
 export function recordHandlers(service: RecordService, pod: Pod): Services {
-  const names = new Map<string, string>();
-  const answer = (id: string, name: string) => {
-    const { name: by, type } = service;
-    return toJava(service, { id, name, ...pod, service: by, type, time: new Date() });
-  };
+  const store = new RecordStore(service.name, service.type, pod);
   return {
     [service.interface]: {
       [service.get.method]: ({ args: [id] }) => {
         if (typeof id !== "string") throw new DubboException(ILLEGAL_ARGUMENT, "id is no string");
-        return answer(id, names.get(id) ?? "hello");
+        return toJava(service, store.get(id));
       },
       [service.set.method]: ({ args: [value] }) => {
         const { id, name } = fromJava(value);
         if (id === "") throw new DubboException(ILLEGAL_ARGUMENT, "the record has no id");
-        names.set(id, name);
-        if (names.size > MAX_RECORDS) names.delete(names.keys().next().value ?? id);
-        return answer(id, name);
+        return toJava(service, store.set(id, name));
       },
     },
   };

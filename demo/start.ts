@@ -1,8 +1,9 @@
-// `npm start`: three providers (of users in two versions), Envoy with envoy-local.yaml and the
-// consumer, until Ctrl-C.
+// `npm start`: three Dubbo providers (of users in two versions), users by gRPC and by HTTP, Envoy
+// with envoy-local.yaml and the consumer, until Ctrl-C.
 //
 // Exit code 0 where it was told to end; 1 where it could not begin or one of the parts died.
-// Options: --config file (instead of envoy-local.yaml), --http-port (of the consumer; 8090).
+// Options: --config file (instead of envoy-local.yaml), --http-port (of the consumer; 8090),
+// --grpc-port (of grpc-server; 50000), --user-http-port (of user-http; 8091).
 
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -23,6 +24,9 @@ interface Provider {
   label: string;
 }
 
+/** A service that is started: its name, its program and where it listens. */
+type Service = Omit<Provider, "cluster"> & Pick<Endpoint, "name" | "port">;
+
 const PROVIDERS: Provider[] = [
   { cluster: "user-provider", script: "user_provider.ts", label: "v1" },
   { cluster: "user-provider-v2", script: "user_provider.ts", label: "v2" },
@@ -34,6 +38,8 @@ const { values } = parseArgs({
   options: {
     config: { type: "string", default: LOCAL_CONFIG },
     "http-port": { type: "string", default: "8090" },
+    "grpc-port": { type: "string", default: "50000" },
+    "user-http-port": { type: "string", default: "8091" },
   },
 });
 const parts: ManagedProcess[] = [];
@@ -53,18 +59,24 @@ try {
 async function start(): Promise<void> {
   const config = loadConfig();
   const httpPort = Number(values["http-port"]);
-  const providers = PROVIDERS.map((one) => ({ ...one, ...clusterEndpoint(config, one.cluster) }));
+  const grpcPort = Number(values["grpc-port"]);
+  const userHttpPort = Number(values["user-http-port"]);
+  const services: Service[] = [
+    ...PROVIDERS.map((one) => ({ ...one, ...clusterEndpoint(config, one.cluster) })),
+    { name: "grpc-server", script: "grpc_server.ts", label: "v1", port: grpcPort },
+    { name: "user-http", script: "user_http.ts", label: "v1", port: userHttpPort },
+  ];
   const listeners = listenerEndpoints(config);
   const dubbo = listeners.find((listener) => listener.name === "dubbo");
   if (dubbo === undefined) throw new Error(`${values.config} has no listener named dubbo`);
 
-  const wanted: [part: string, port: number][] = providers.map(({ name, port }) => [name, port]);
+  const wanted: [part: string, port: number][] = services.map(({ name, port }) => [name, port]);
   for (const { name, port } of listeners) wanted.push([`Envoy's listener ${name}`, port]);
   wanted.push(["Envoy's admin interface", adminEndpoint(config).port], ["the consumer", httpPort]);
   await refuseUsedPorts(wanted);
 
   const binary = await findEnvoy({ log: (line) => console.log(line) });
-  await Promise.all(providers.map(provider));
+  await Promise.all(services.map(service));
   if (ending) return;
   const envoy = await startEnvoy({
     config: values.config,
@@ -79,6 +91,10 @@ async function start(): Promise<void> {
     String(httpPort),
     "--dubbo",
     address(dubbo),
+    "--grpc",
+    `127.0.0.1:${grpcPort}`,
+    "--user-http",
+    `127.0.0.1:${userHttpPort}`,
   ]);
   const gateway = `http://127.0.0.1:${httpPort}`;
   await consumer.waitUntil("ready", READY_MS, () => answers(`${gateway}/version`));
@@ -102,7 +118,7 @@ async function refuseUsedPorts(wanted: [part: string, port: number][]): Promise<
   if (used.length > 0) throw new Error(used.join("\n"));
 }
 
-async function provider({ name, script, label, port }: Provider & Endpoint): Promise<void> {
+async function service({ name, script, label, port }: Service): Promise<void> {
   const process = part(name, script, ["--port", String(port), "--version-label", label]);
   await process.waitUntil("ready", READY_MS, () => accepts(port));
 }
@@ -144,6 +160,7 @@ function whatToTry(gateway: string, admin: string): string {
     `  curl -s '${gateway}/SetUserDubbo?id=7&name=x'`,
     `  curl -s '${gateway}/GetOrderDubbo'`,
     `  curl -s '${gateway}/SetOrderDubbo?name=book'`,
+    `  curl -s '${gateway}/usergrpc?id=7'; curl -s '${gateway}/userhttp?id=7'    # not by way of Envoy`,
     `  curl -s ${admin.replace("127.0.0.1", "localhost")}/stats/prometheus | grep '^dubbo_' | grep -v _bucket`,
     "Ctrl-C ends all of it.",
   ].join("\n");

@@ -17,6 +17,7 @@ export const enum JsonType {
 /** One value; which fields hold something depends on `type`. */
 export class JsonValue {
   boolean: bool = false;
+  /** Exact if it is a whole number below 2^53. */
   number: f64 = 0;
   text: string = "";
   /** Names of an object's members, in the order of `items`. */
@@ -54,6 +55,9 @@ export class JsonValue {
 /** Objects and lists within each other. */
 const MAX_DEPTH: i32 = 32;
 
+/** Digits by which a point is moved at most; with more the number is 0 or endless either way. */
+const MOST_DIGITS: i32 = 400;
+
 const QUOTE: i32 = 0x22;
 const BACKSLASH: i32 = 0x5c;
 const COMMA: i32 = 0x2c;
@@ -63,6 +67,8 @@ export class JsonParser {
   /** What is wrong, with where; empty while nothing is. */
   error: string = "";
   private at: i32 = 0;
+  /** The number that the digits passed last make. */
+  private digits: f64 = 0;
 
   constructor(private text: string) {}
 
@@ -222,29 +228,48 @@ export class JsonParser {
 
   private readNumber(): JsonValue | null {
     const from = this.at;
-    if (this.peek() == 0x2d) this.at++;
+    const isNegative = this.peek() == 0x2d;
+    if (isNegative) this.at++;
+    this.digits = 0;
     if (this.peek() == 0x30) this.at++;
     else if (!this.takeDigits()) return this.fail("a digit");
+    let exponent = 0;
     if (this.peek() == 0x2e) {
-      this.at++;
+      const point = ++this.at;
       if (!this.takeDigits()) return this.fail("a digit");
+      exponent = point - this.at;
     }
+    const mantissa = this.digits;
     if ((this.peek() | 0x20) == 0x65) {
-      this.at++;
-      if (this.peek() == 0x2b || this.peek() == 0x2d) this.at++;
+      const sign = this.text.charCodeAt(++this.at);
+      if (sign == 0x2b || sign == 0x2d) this.at++;
+      this.digits = 0;
       if (!this.takeDigits()) return this.fail("a digit");
+      const shift = <i32>Math.min(this.digits, MOST_DIGITS);
+      exponent += sign == 0x2d ? -shift : shift;
     }
     const value = new JsonValue(JsonType.NUMBER);
     value.text = this.text.substring(from, this.at);
-    value.number = parseFloat(value.text);
+    value.number = scaled(isNegative ? -mantissa : mantissa, exponent);
     return value;
   }
 
   private takeDigits(): bool {
     const from = this.at;
-    while (isDigit(this.peek())) this.at++;
+    while (isDigit(this.peek()))
+      this.digits = this.digits * 10 + (this.text.charCodeAt(this.at++) - 0x30);
     return this.at > from;
   }
+}
+
+/**
+ * `mantissa` with its point moved by `exponent` digits: exact where the answer is a whole number that a
+ * configuration may hold, which is all that is asked of it; a parser for all numbers costs 4 KiB.
+ */
+function scaled(mantissa: f64, exponent: i32): f64 {
+  let power: f64 = 1;
+  for (let i = min<i32>(abs<i32>(exponent), MOST_DIGITS); i > 0; i--) power *= 10;
+  return exponent < 0 ? mantissa / power : mantissa * power;
 }
 
 function isDigit(c: i32): bool {

@@ -145,8 +145,25 @@ export class StructReader {
   }
 }
 
-/** As JSON writes it: whole numbers without a point. */
+/** A number of so many digits is told by its size alone. */
+const UNTOLD: f64 = 1e18;
+const BILLION: f64 = 1e9;
+
+/** About as JSON writes it: exact up to six digits behind the point, which is enough to find it again. */
 function numberText(number: f64): string {
-  const isWhole = Math.floor(number) == number && Math.abs(number) < 1e15;
-  return isWhole ? (<i64>number).toString() : number.toString();
+  const size = Math.abs(number);
+  if (!(size < UNTOLD)) return number > 0 ? "1e18 or more" : "-1e18 or less";
+  const billions = Math.floor(size / BILLION);
+  const ones = Math.floor(size - billions * BILLION);
+  const millionths = <u32>Math.floor((size - Math.floor(size)) * 1e6);
+  let text = (<u32>ones).toString();
+  if (billions > 0) text = (<u32>billions).toString() + text.padStart(9, "0");
+  if (millionths > 0) text += "." + trimZeros(millionths.toString().padStart(6, "0"));
+  return number < 0 ? "-" + text : text;
+}
+
+function trimZeros(digits: string): string {
+  let end = digits.length;
+  while (digits.charCodeAt(end - 1) == 0x30) end--;
+  return digits.substring(0, end);
 }

@@ -9,10 +9,21 @@
  * again only when it has doubled or is complete, so that a peer which sends single bytes costs no
  * more than a constant number of looks at each of them.
  *
+ * A frame all of whose bytes are at hand, as almost every small one is, needs none of that: `takeWhole`
+ * goes past it at once.
+ *
  * The header is described in header.ts. The reader does not know what a body says, and after FOREIGN
  * or TOO_LARGE it must not be used again: where later frames begin is unknown.
  */
-import { bodyLengthOf, flagOf, HEADER_LENGTH, isEvent, isRequest, mayBeFrame } from "./header";
+import {
+  bodyLengthOf,
+  flagOf,
+  HEADER_LENGTH,
+  isEvent,
+  isFrame,
+  isRequest,
+  mayBeFrame,
+} from "./header";
 import { enlarge, roomFor } from "../wire/room";
 
 /** What `FrameReader.next` found. */
@@ -137,6 +148,30 @@ export class FrameReader {
   }
 
   /**
+   * Goes past the next frame if all of it is at hand, and offers its body as `next` would, but for the
+   * header: that lies where it was fed and not at `header`.
+   *
+   * @param maxBody, requestWindow as for `next`
+   * @returns the address of the frame's header; 0 where `next` is to be asked
+   */
+  @inline
+  takeWhole(maxBody: u32, requestWindow: u32): usize {
+    if (this.state != State.HEADER || this.headerLength != 0) return 0;
+    const at = cursor;
+    const left = <u32>(limit - at);
+    if (left < HEADER_LENGTH || !isFrame(at)) return 0;
+    const length = bodyLengthOf(at);
+    if (length > maxBody || length > left - HEADER_LENGTH) return 0;
+    offered = at + HEADER_LENGTH;
+    offeredLength = min<u32>(length, headWindow(flagOf(at), length, requestWindow));
+    this.bodyComplete = true;
+    this.isStarved = false;
+    this.hadFrames = true;
+    cursor = at + HEADER_LENGTH + length;
+    return at;
+  }
+
+  /**
    * Goes on to the next thing in the stream.
    *
    * @param maxBody the longest body in bytes that a header may state
@@ -216,11 +251,8 @@ export class FrameReader {
   }
 
   private offerHead(requestWindow: u32): Step {
-    const flag = flagOf(this.header);
-    const isCall = isRequest(flag) && !isEvent(flag);
     const length = bodyLengthOf(this.header);
-    const isWanted = isCall && length <= requestWindow;
-    const window = isWanted ? length : min<u32>(length, isCall ? HEAD_WINDOW : SHORT_WINDOW);
+    const window = min<u32>(length, headWindow(flagOf(this.header), length, requestWindow));
     const available = min<u32>(this.rest, <u32>(limit - cursor));
     if (this.carryLength == 0) {
       if (available == 0 && window != 0) return Step.NEED_BYTES;
@@ -261,4 +293,12 @@ export class FrameReader {
     this.rest -= length;
     return true;
   }
+}
+
+/** The most bytes that are offered of a body with this `flag` and `length`. */
+// @ts-ignore: decorator
+@inline
+function headWindow(flag: u8, length: u32, requestWindow: u32): u32 {
+  if (!isRequest(flag) || isEvent(flag)) return SHORT_WINDOW;
+  return length <= requestWindow ? length : HEAD_WINDOW;
 }

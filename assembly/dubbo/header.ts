@@ -12,7 +12,7 @@
  * Source: Dubbo's ExchangeCodec (org.apache.dubbo.remoting.exchange.codec). Everything is big
  * endian. Nothing here checks a bound: the frame reader holds all sixteen bytes before it asks.
  */
-import { loadU32, loadU64 } from "../wire/bytes";
+import { loadU16, loadU32, loadU64 } from "../wire/bytes";
 
 export const HEADER_LENGTH: u32 = 16;
 
@@ -84,6 +84,13 @@ export function isEvent(flag: u8): bool {
 @inline
 export function serializationOf(flag: u8): u8 {
   return flag & SERIALIZATION_MASK;
+}
+
+/** Whether the magic number stands at `header`. */
+// @ts-ignore: decorator
+@inline
+export function isFrame(header: usize): bool {
+  return loadU16(header) == (((<u32>MAGIC_HIGH) << 8) | MAGIC_LOW);
 }
 
 /** Whether the first `length` bytes at `header`, which may be fewer than two, can begin a frame. */

@@ -46,7 +46,7 @@ export class Admission {
   private scope: u64;
   private limit: u32;
   /** Whether the limit is reached: nobody is admitted any more, but others may have been before. */
-  private isFull: bool = false;
+  isFull: bool = false;
   private asksLeft: u32 = ASKS;
   /** Hashes of refused names; a flood of names must not cost host calls. */
   private refused: usize = 0;

@@ -22,6 +22,11 @@ import { MAX_VALUE } from "./label_writer";
 import { Side } from "./names";
 import { Series } from "./series";
 
+/** `Registry.periodOf`: in all periods to come. */
+export const FOR_GOOD: u32 = 0xffffffff;
+/** `Registry.periodOf`: not even in this one. */
+export const NOT_AT_ALL: u32 = 0xfffffffe;
+
 
 @unmanaged
 @final
@@ -38,6 +43,8 @@ export class Registry {
   private other: Span = new Span();
   private defaultVersion: Span = new Span();
   private none: Span = new Span();
+  /** Which flush period it is: who has no series of their own now may get them in the next. */
+  period: u32 = 0;
 
   /**
    * @param config its labels, limit and allow-list; must live as long as the registry
@@ -122,6 +129,18 @@ export class Registry {
   /** A flush period has passed. */
   renew(): void {
     this.admission.renew();
+    // Stays away from the numbers that are no periods.
+    this.period = (this.period + 1) & 0x7fffffff;
+  }
+
+  /**
+   * Until which flush period names that have `series` will have it: `FOR_GOOD`, the current one, or
+   * `NOT_AT_ALL` where they were refused only because another worker was faster.
+   */
+  periodOf(series: Series): u32 {
+    if (series != this.otherOfConsumer && series != this.otherOfProvider) return FOR_GOOD;
+    const isFull = this.table.count >= this.config.maxSeries || this.admission.isFull;
+    return isFull ? this.period : NOT_AT_ALL;
   }
 
   /** What stands for a name that could not be read. */

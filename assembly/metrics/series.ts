@@ -52,6 +52,9 @@ export function cellKey(metric: Metric, firstLabel: u32 = 0, secondLabel: u32 = 
   return (metric as u32) | (firstLabel << 8) | (secondLabel << 16);
 }
 
+/** Metrics below this number, which every call counts, have their last cell at hand. */
+const LAST_CELLS: u32 = 6;
+
 
 @unmanaged
 @final
@@ -74,6 +77,13 @@ export class Series {
   durationId: u32 = 0;
   durationDefined: bool = false;
   private cells: Cell | null = null;
+  // The cell used last of each metric that every call counts, by the metric's number.
+  private last0: Cell | null = null;
+  private last1: Cell | null = null;
+  private last2: Cell | null = null;
+  private last3: Cell | null = null;
+  private last4: Cell | null = null;
+  private last5: Cell | null = null;
 
   constructor(side: Side) {
     this.side = side;
@@ -90,7 +100,19 @@ export class Series {
   }
 
   /** The cell with this key, made if it is not there yet. */
+  @inline
   cell(key: u32): Cell {
+    const metric = key & 0xff;
+    if (metric >= LAST_CELLS) return this.findCell(key);
+    const last = changetype<usize>(this) + offsetof<Series>("last0") + ((<usize>metric) << 2);
+    const used = changetype<Cell | null>(load<usize>(last));
+    if (used && used.key == key) return used;
+    const found = this.findCell(key);
+    store<usize>(last, changetype<usize>(found));
+    return found;
+  }
+
+  private findCell(key: u32): Cell {
     let cell = this.cells;
     while (cell) {
       if (cell.key == key) return cell;

@@ -128,6 +128,8 @@ export class CallTable {
     this.unused = call;
   }
 
+
+  @inline
   private hashOf(list: CallList, direction: Direction, id: u64): u32 {
     const owner = changetype<usize>(list) | (direction as usize);
     return <u32>hashU64(this.seed ^ ((<u64>owner) << 32), id);

@@ -38,8 +38,10 @@ import {
   Reason,
   Side,
 } from "../metrics/names";
+import { NOT_AT_ALL } from "../metrics/registry";
 import { cellKey, Series } from "../metrics/series";
 import { Plugin } from "../plugin";
+import { headLength } from "../serialization/head_length";
 import { NO_KIND, readEventKind, readInvocation, readResultKind } from "../serialization/bodies";
 import { failed, INCOMPLETE, UNSUPPORTED } from "../wire/position";
 import { Call, CallList, CallTable } from "./calls";
@@ -198,36 +200,53 @@ export class Connection {
   private takeSteps(half: Half): void {
     const maxBody = this.plugin.config.maxBodyBytes;
     const requestWindow = this.plugin.requestWindow;
-    let step = half.next(maxBody, requestWindow);
-    while (step != Step.NEED_BYTES) {
+    while (true) {
+      const whole = half.takeWhole(maxBody, requestWindow);
+      if (whole != 0) {
+        if (time == 0) time = now();
+        this.onHead(half, whole);
+        this.onFrameEnd(half, whole, time);
+        continue;
+      }
+      const step = half.next(maxBody, requestWindow);
+      if (step == Step.NEED_BYTES) return;
       if (step == Step.HEAD) {
-        this.onHead(half);
+        if (this.onHead(half, half.header)) half.accept();
       } else if (step == Step.FRAME_END) {
         if (time == 0) time = now();
-        this.onFrameEnd(half, time);
+        this.onFrameEnd(half, half.header, time);
       } else {
         return this.passThrough(half, step);
       }
-      step = half.next(maxBody, requestWindow);
     }
   }
 
-  private onHead(half: Half): void {
-    const flag = flagOf(half.header);
-    half.expectsLarge = bodyLengthOf(half.header) >= LARGE_BODY;
-    let isRead: bool;
-    if (isEvent(flag)) isRead = this.readEvent(half, flag);
-    else if (isRequest(flag)) isRead = this.readRequest(half, flag);
-    else isRead = this.readResponse(half, flag);
-    if (isRead) half.accept();
+  /** Whether the head was read as far as it will be, as of a whole body it always is. */
+  private onHead(half: Half, header: usize): bool {
+    const flag = flagOf(header);
+    half.expectsLarge = bodyLengthOf(header) >= LARGE_BODY;
+    if (isEvent(flag)) return this.readEvent(half, header);
+    if (isRequest(flag)) return this.readRequest(half, header);
+    return this.readResponse(half, header);
   }
 
   /** Whether the head was read as far as it will be; else more bytes are awaited. */
-  private readRequest(half: Half, flag: u8): bool {
+  private readRequest(half: Half, header: usize): bool {
     const plugin = this.plugin;
-    const serialization = serializationOf(flag);
+    const serialization = serializationOf(flagOf(header));
     const invocation = plugin.invocation;
     const end = half.body + half.bodyLength;
+    const side = this.sideOfCall(<Direction>half.direction);
+    const heads = plugin.heads;
+    const registry = plugin.registry;
+    const head = heads ? headLength(serialization, half.body, end) : 0;
+    if (heads && head != 0) {
+      const known = heads.find(side, serialization, half.body, head, registry.period);
+      if (known) {
+        half.series = known;
+        return true;
+      }
+    }
     const result = readInvocation(serialization, half.body, end, invocation);
     if (result == INCOMPLETE && !half.bodyComplete && half.keep()) return false;
     const routing = plugin.config.routing;
@@ -236,7 +255,7 @@ export class Connection {
       route.decision = decide(
         plugin,
         routing,
-        half.header,
+        header,
         half.body,
         half.bodyLength,
         result,
@@ -244,10 +263,9 @@ export class Connection {
       );
       noteRoute(plugin, routing, route);
     }
-    const isCut = half.bodyLength < bodyLengthOf(half.header);
-    const side = this.sideOfCall(<Direction>half.direction);
+    const isCut = half.bodyLength < bodyLengthOf(header);
     if (!invocation.headRead) {
-      half.series = plugin.registry.otherOf(side);
+      half.series = registry.otherOf(side);
       if (result != UNSUPPORTED) {
         const isLong = result == INCOMPLETE && isCut;
         half.setFault(isLong ? Reason.HEAD_TOO_LONG : Reason.MALFORMED_REQUEST);
@@ -262,22 +280,34 @@ export class Connection {
       half.setFault(Reason.MALFORMED_ATTACHMENTS);
     }
     if (half.isStarved) half.setFault(Reason.OVERLOAD);
-    half.series = plugin.registry.resolve(
+    const series = registry.resolve(
       side,
       plugin.calledInterface,
       invocation.method,
       invocation.serviceVersion,
       plugin.calledGroup,
     );
+    half.series = series;
+    // A generic call's method stands behind its head.
+    if (heads && result == half.body + head && !half.hasFault && !invocation.isGeneric) {
+      const period = registry.periodOf(series);
+      if (period != NOT_AT_ALL) {
+        heads.learn(side, serialization, half.body, head, series, period);
+      }
+    }
     return true;
   }
 
-  private readResponse(half: Half, flag: u8): bool {
-    if (statusOf(half.header) != STATUS_OK) {
+  private readResponse(half: Half, header: usize): bool {
+    if (statusOf(header) != STATUS_OK) {
       half.outcome = <u8>Outcome.ERROR;
       return true;
     }
-    const kind = readResultKind(serializationOf(flag), half.body, half.body + half.bodyLength);
+    const kind = readResultKind(
+      serializationOf(flagOf(header)),
+      half.body,
+      half.body + half.bodyLength,
+    );
     if (kind == NO_KIND) {
       if (!half.bodyComplete && half.keep()) return false;
       half.setFault(Reason.MALFORMED_RESPONSE);
@@ -286,14 +316,14 @@ export class Connection {
     return true;
   }
 
-  private readEvent(half: Half, flag: u8): bool {
+  private readEvent(half: Half, header: usize): bool {
     if (!half.bodyComplete && half.keep()) return false;
     // An event that is longer than the window is none that Dubbo sends.
-    const isWhole = half.bodyLength == bodyLengthOf(half.header);
+    const isWhole = half.bodyLength == bodyLengthOf(header);
     let kind = isWhole ? readEventKind(half.body, half.bodyLength) : EventKind.OTHER;
-    const isAsked = isRequest(flag);
+    const isAsked = isRequest(flagOf(header));
     // Only a request announces something; what else answers a heartbeat answers it with status OK.
-    if (!isAsked && (kind != EventKind.HEARTBEAT || statusOf(half.header) != STATUS_OK)) {
+    if (!isAsked && (kind != EventKind.HEARTBEAT || statusOf(header) != STATUS_OK)) {
       kind = EventKind.OTHER;
     }
     if (kind == EventKind.OTHER) half.setFault(Reason.MALFORMED_EVENT);
@@ -301,32 +331,33 @@ export class Connection {
     return true;
   }
 
-  private onFrameEnd(half: Half, time: u64): void {
-    const header = half.header;
+  private onFrameEnd(half: Half, header: usize, time: u64): void {
     const flag = flagOf(header);
     if (half.hasFault) this.plugin.add(Metric.DECODE_ERRORS, 1, half.fault);
     half.hasFault = false;
     if (isEvent(flag)) this.plugin.add(Metric.EVENTS, 1, half.event, half.direction);
-    else if (!isRequest(flag)) this.onResponse(half, time);
+    else if (!isRequest(flag)) this.onResponse(half, header, time);
     // A request that was answered before its end is counted already.
-    else if (half.series) this.onRequest(half, flag, time);
+    else if (half.series) this.onRequest(half, header, time);
   }
 
-  private onRequest(half: Half, flag: u8, time: u64): void {
+  private onRequest(half: Half, header: usize, time: u64): void {
+    const flag = flagOf(header);
     const series = half.series!;
     half.series = null;
     const recorder = this.plugin.recorder;
-    const bytes = <i64>HEADER_LENGTH + bodyLengthOf(half.header);
+    const bytes = <i64>HEADER_LENGTH + bodyLengthOf(header);
     const call = isTwoway(flag) ? CallKind.TWOWAY : CallKind.ONEWAY;
-    const serialization = serializationOf(flag);
-    recorder.add(series, cellKey(Metric.REQUESTS, call, knownSerialization(serialization)), 1);
+    const serialization = knownSerialization(serializationOf(flag));
+    recorder.add(series, cellKey(Metric.REQUESTS, call, serialization), 1);
     recorder.add(series, cellKey(Metric.REQUEST_BYTES), bytes);
-    if (call == CallKind.TWOWAY) this.follow(half, serialization, series, time);
+    if (call == CallKind.TWOWAY) this.follow(half, header, series, time);
   }
 
-  private follow(half: Half, serialization: u8, series: Series, time: u64): void {
+  private follow(half: Half, header: usize, series: Series, time: u64): void {
     const direction = <Direction>half.direction;
-    const id = requestIdOf(half.header);
+    const id = requestIdOf(header);
+    const serialization = serializationOf(flagOf(header));
     const table = this.table;
     const calls = this.calls;
     const twin = table.find(calls, direction, id);
@@ -343,9 +374,8 @@ export class Connection {
     this.plugin.recorder.add(series, cellKey(Metric.REQUESTS_ACTIVE), 1);
   }
 
-  private onResponse(half: Half, time: u64): void {
+  private onResponse(half: Half, header: usize, time: u64): void {
     const plugin = this.plugin;
-    const header = half.header;
     const asked = half.direction == Direction.UPSTREAM ? Direction.DOWNSTREAM : Direction.UPSTREAM;
     const call = this.table.find(this.calls, asked, requestIdOf(header));
     if (!call) {
@@ -383,11 +413,11 @@ export class Connection {
     if (!isRequest(flag) || isEvent(flag) || !isTwoway(flag)) return;
     if (!half.series) {
       half.offerKept();
-      this.readRequest(half, flag);
+      this.readRequest(half, half.header);
       half.hasFault = false;
     }
     half.accept();
-    this.onRequest(half, flag, time);
+    this.onRequest(half, half.header, time);
   }
 
   /** Counts an answer of `bytes` to `call`, which ends with it. */

@@ -29,3 +29,26 @@ export function hashBytes(seed: u64, p: usize, length: u32): u64 {
   while (p < end) tail = (tail << 8) | load<u8>(p++);
   return hashU64(h, tail);
 }
+
+/**
+ * The same for at least eight bytes, in fewer steps: two chains at a time, because a multiplication is
+ * slow to answer but the next one need not wait for it.
+ */
+export function hashWords(seed: u64, p: usize, length: u32): u64 {
+  const last = p + length - 8;
+  let a = seed ^ length;
+  let b = seed ^ PRIME_B;
+  while (p + 8 < last) {
+    a = step(a, load<u64>(p));
+    b = step(b, load<u64>(p, 8));
+    p += 16;
+  }
+  if (p < last) a = step(a, load<u64>(p));
+  return hashU64(hashU64(a, load<u64>(last)), b);
+}
+
+// @ts-ignore: decorator
+@inline
+function step(h: u64, value: u64): u64 {
+  return rotl<u64>((h ^ value) * PRIME_A, 29);
+}

@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import type { Connection } from "./connection.ts";
 import { Vm } from "./emulator.ts";
-import { fixture, fixtureIndex, request, response } from "./frames.ts";
+import { concat, fixture, fixtureIndex, request, response } from "./frames.ts";
 import type { Plugin } from "./plugin.ts";
 
 const MODULE = new URL("../../build/dubbo.wasm", import.meta.url);
@@ -84,6 +84,30 @@ describe("memory stays as it was", () => {
     const before = vm.memoryBytes();
     for (let i = 0; i < 10; i++) burst(i % 2 === 0);
     assert.equal(vm.memoryBytes(), before);
+  });
+
+  test("after 10 million calls of 200 names", () => {
+    const vm = start();
+    const plugin = vm.plugin();
+    const connection = open(plugin);
+    const names = Array.from({ length: 200 }, (_, index) => `com.k8s.Service${index}`);
+    const asked = concat(names.map((path, id) => request({ id, path })));
+    const answered = concat(names.map((_, id) => response({ id })));
+    const call = (rounds: number): void => {
+      for (let round = 1; round <= rounds; round++) {
+        connection.downstream(asked);
+        connection.upstream(answered);
+        if (round % 500 === 0) vm.tick();
+      }
+    };
+    call(500);
+    const before = vm.memoryBytes();
+    call(50_000);
+    assert.equal(vm.memoryBytes(), before);
+    const requests = [...vm.metrics()]
+      .filter(([key]) => key.startsWith("dubbo_requests_total"))
+      .reduce((sum, [, value]) => sum + (value as number), 0);
+    assert.equal(requests, 50_500 * names.length);
   });
 
   test("after 300 new configurations, with and without open connections", () => {
@@ -190,10 +214,12 @@ describe("memory is bounded", () => {
       connection.upstream(response({ id }));
       if (id % 100 === 0) vm.tick();
     };
-    for (let id = 1; id <= 200; id++) call(id);
+    // Heads of 4096 calls at most are remembered, series of 100.
+    for (let id = 1; id <= 20_000; id++) call(id);
     const before = { bytes: vm.memoryBytes(), series: vm.metricStore.size };
+    assert.ok(before.bytes <= MEBIBYTE, `${before.bytes} bytes`);
     vm.resetHostCalls();
-    for (let id = 201; id <= 10_000; id++) call(id);
+    for (let id = 20_001; id <= 30_000; id++) call(id);
     assert.deepEqual({ bytes: vm.memoryBytes(), series: vm.metricStore.size }, before);
     assert.equal(vm.hostCalls.proxy_define_metric ?? 0, 0, "nothing is defined any more");
     const names = new Set(

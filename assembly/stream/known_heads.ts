@@ -1,0 +1,137 @@
+/**
+ * Heads of requests that were read before, byte for byte, and the series they stand for.
+ *
+ * A consumer sends the same few heads again and again: comparing a hundred bytes costs a fraction of
+ * reading five strings and finding their series. Where a call's names stand in its head alone, that is
+ * where no attachments are asked for, a known head says all that there is to count.
+ *
+ *     slot = hash of the head ─▶ one head, or none: a table without chains, so it needs no bound but its
+ *     size. A head that was met since it was last in the way keeps its slot once more.
+ */
+import { Side } from "../metrics/names";
+import { FOR_GOOD } from "../metrics/registry";
+import { Series } from "../metrics/series";
+import { sameWords } from "../wire/bytes";
+import { hashWords } from "../wire/hash";
+
+/** Slots of the table: a thousand sets of names (`max_series`) with some descriptors each. */
+const SLOTS: u32 = 4096;
+/** The longest head in bytes that is remembered: all of them together take at most 2.2 MiB. */
+const LONGEST: u32 = 512;
+/** The shortest, because they are compared in words of eight bytes. */
+const SHORTEST: u32 = 8;
+
+
+@unmanaged
+@final
+class KnownHead {
+  series: Series;
+  hash: u64 = 0;
+  /** Length, serialization and side in one number. */
+  kind: u32 = 0;
+  /** The flush period in which it is right, or `FOR_GOOD`. */
+  period: u32 = 0;
+  wasMet: bool = false;
+  // Its bytes lie behind it.
+
+  constructor(series: Series) {
+    this.series = series;
+  }
+}
+
+
+@unmanaged
+@final
+export class KnownHeads {
+  private slots: usize = 0;
+  private seed: u64;
+
+  /** @param seed for hashes: peers must not know which heads share a slot */
+  constructor(seed: u64) {
+    this.seed = seed;
+  }
+
+  /**
+   * What the head at `p`, `length` bytes long, stands for; null where that is not known.
+   *
+   * @param period the current flush period
+   */
+  find(side: Side, serialization: u8, p: usize, length: u32, period: u32): Series | null {
+    if (this.slots == 0 || length < SHORTEST) return null;
+    const hash = hashWords(this.seed, p, length);
+    const head = changetype<KnownHead | null>(load<usize>(this.slotOf(hash)));
+    if (!head || head.hash != hash || head.kind != kindOf(side, serialization, length)) return null;
+    if (head.period != FOR_GOOD && head.period != period) return null;
+
+    if (!sameWords(bytesOf(head), p, length)) return null;
+    head.wasMet = true;
+    return head.series;
+  }
+
+  /**
+   * Remembers that the head at `p` stands for `series`.
+   *
+   * @param period the flush period in which it does, or `FOR_GOOD`
+   */
+  learn(side: Side, serialization: u8, p: usize, length: u32, series: Series, period: u32): void {
+    if (length < SHORTEST || length > LONGEST) return;
+    if (this.slots == 0) {
+      this.slots = heap.alloc(SLOTS << 2);
+      memory.fill(this.slots, 0, SLOTS << 2);
+    }
+    const hash = hashWords(this.seed, p, length);
+    const slot = this.slotOf(hash);
+    const before = changetype<KnownHead | null>(load<usize>(slot));
+    const kind = kindOf(side, serialization, length);
+    if (before) {
+      if (before.hash == hash && before.kind == kind && sameWords(bytesOf(before), p, length)) {
+        before.series = series;
+        before.period = period;
+        return;
+      }
+      if (before.wasMet) {
+        before.wasMet = false;
+        return;
+      }
+      heap.free(changetype<usize>(before));
+    }
+    const head = changetype<KnownHead>(heap.alloc(offsetof<KnownHead>() + length));
+    head.series = series;
+    head.hash = hash;
+    head.kind = kind;
+    head.period = period;
+    head.wasMet = false;
+    memory.copy(bytesOf(head), p, length);
+    store<usize>(slot, changetype<usize>(head));
+  }
+
+  /** Gives everything back. */
+  free(): void {
+    if (this.slots != 0) {
+      for (let i: u32 = 0; i < SLOTS; i++) {
+        const head = load<usize>(this.slots + ((<usize>i) << 2));
+        if (head != 0) heap.free(head);
+      }
+      heap.free(this.slots);
+    }
+    heap.free(changetype<usize>(this));
+  }
+
+
+  @inline
+  private slotOf(hash: u64): usize {
+    return this.slots + (((<usize>hash) & (SLOTS - 1)) << 2);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function kindOf(side: Side, serialization: u8, length: u32): u32 {
+  return (length << 16) | ((<u32>serialization) << 8) | (side as u32);
+}
+
+// @ts-ignore: decorator
+@inline
+function bytesOf(head: KnownHead): usize {
+  return changetype<usize>(head) + offsetof<KnownHead>();
+}
