@@ -77,7 +77,7 @@ export function proxy_on_downstream_data(id: u32, size: u32, endOfStream: u32): 
 export function proxy_on_upstream_data(id: u32, size: u32, endOfStream: u32): u32 {
   const connection = connectionOf(id);
   if (!connection) return CONTINUE;
-  connection.onUpstreamData(size);
+  connection.onUpstreamData(size, endOfStream != 0);
   if (endOfStream != 0) connection.onEnd(ClosedBy.LOCAL);
   return CONTINUE;
 }

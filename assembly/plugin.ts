@@ -54,7 +54,7 @@ export class Plugin {
   constructor(config: Config, seed: u64) {
     this.config = config;
     this.registry = new Registry(config, Side.CONSUMER, seed);
-    this.recorder = new Recorder(config.durationInMicroseconds);
+    this.recorder = new Recorder(config.durationInMicroseconds, config.countsAll);
     const routing = config.routing;
     const routingUses = routing ? routing.usesAttachments : false;
     if (config.hasLabel(LABEL_GROUP) || routingUses) {

@@ -5,6 +5,7 @@
  */
 import { NameSet } from "../metrics/name_set";
 import { Routing } from "../routing/routing";
+import { Guard } from "../stream/guard";
 import { hashU64 } from "../wire/hash";
 
 /** `side`: which side of a call the proxy stands on. */
@@ -46,6 +47,11 @@ export class Config {
   /** The most calls that are followed at once on one connection. */
   maxInFlight: u32 = DEFAULT_MAX_IN_FLIGHT;
 
+  /** Whether anything but guarded requests is told to Envoy. */
+  countsAll: bool = true;
+  /** What answers calls when the server's stream ends, or null. */
+  guard: Guard | null = null;
+
   /** What calls are routed by, or null. */
   routing: Routing | null = null;
 
@@ -68,6 +74,8 @@ export class Config {
     this.interfaces.free();
     const routing = this.routing;
     if (routing) routing.free();
+    const guard = this.guard;
+    if (guard) guard.free();
     heap.free(changetype<usize>(this));
   }
 }

@@ -5,6 +5,7 @@
  * holds the two together.
  */
 import { Routing } from "../routing/routing";
+import { Guard } from "../stream/guard";
 import { Checker } from "./checker";
 import {
   Config,
@@ -71,7 +72,16 @@ export class ConfigReader {
 
   private readRoot(root: JsonValue, config: Config, seed: u64): void {
     const checker = this.checker;
-    if (!checker.object("$", root, ["side", "max_body_bytes", "metrics", "routing"])) return;
+    if (
+      !checker.object("$", root, [
+        "side",
+        "max_body_bytes",
+        "answer_on_upstream_close",
+        "metrics",
+        "routing",
+      ])
+    )
+      return;
     const sides = ["auto", "consumer", "provider"];
     config.side = <SideSetting>checker.choice("$.side", root.member("side"), sides, 0);
     config.maxBodyBytes = checker.integer(
@@ -81,6 +91,8 @@ export class ConfigReader {
       LONGEST_BODY,
       DEFAULT_MAX_BODY_BYTES,
     );
+    const answers = root.member("answer_on_upstream_close");
+    if (checker.flag("$.answer_on_upstream_close", answers, false)) config.guard = new Guard();
     const metrics = root.member("metrics");
     if (metrics) this.readMetrics(metrics, config);
     const routing = root.member("routing");
@@ -93,8 +105,16 @@ export class ConfigReader {
   private readMetrics(metrics: JsonValue, config: Config): void {
     const checker = this.checker;
     const path = "$.metrics";
-    const keys = ["labels", "max_series", "interfaces", "duration_unit", "max_in_flight"];
+    const keys = [
+      "enabled",
+      "labels",
+      "max_series",
+      "interfaces",
+      "duration_unit",
+      "max_in_flight",
+    ];
     if (!checker.object(path, metrics, keys)) return;
+    config.countsAll = checker.flag(path + ".enabled", metrics.member("enabled"), true);
     const labels = metrics.member("labels");
     if (labels) config.labels = this.readLabels(path + ".labels", labels);
     config.maxSeries = checker.integer(

@@ -119,6 +119,18 @@ export class FrameReader {
     return this.state != State.HEADER || this.headerLength != 0;
   }
 
+  /** How many bytes of the current frame, its header included, have passed or are kept. */
+  get frameLength(): u32 {
+    return this.hasHeader
+      ? HEADER_LENGTH + bodyLengthOf(this.header) - this.rest
+      : this.headerLength;
+  }
+
+  /** Whether the header of a frame has passed, and the frame's last byte has not. */
+  get hasHeader(): bool {
+    return this.state != State.HEADER;
+  }
+
   /**
    * Hands the reader `length` new bytes at `bytes`; all bytes that any reader was fed before must be
    * used up.
@@ -185,6 +197,13 @@ export class FrameReader {
     this.headerLength = 0;
     this.hadFrames = true;
     return Step.FRAME_END;
+  }
+
+  /** Offers what there is of a head that is kept, or nothing: no more of it is awaited. */
+  offerKept(): void {
+    offered = this.carry;
+    offeredLength = this.carryLength;
+    this.bodyComplete = true;
   }
 
   /** Ends the look at the head: what remains of the frame is passed. */

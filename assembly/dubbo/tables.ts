@@ -57,6 +57,7 @@ export function serializationName(id: u32): string {
 }
 
 export const STATUS_OK: u8 = 20;
+export const SERVER_ERROR: u8 = 80;
 
 /** Where an id or status has no name, its number does not matter: 0 stands for all of them. */
 export const UNNAMED: u32 = 0;
@@ -98,7 +99,7 @@ export function statusName(status: u32): string {
       return "SERVICE_NOT_FOUND";
     case 70:
       return "SERVICE_ERROR";
-    case 80:
+    case SERVER_ERROR:
       return "SERVER_ERROR";
     case 90:
       return "CLIENT_ERROR";

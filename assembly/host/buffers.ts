@@ -13,6 +13,9 @@ export const enum BufferType {
   PLUGIN_CONFIGURATION = 7,
 }
 
+/** An offset behind the last byte of any buffer: there the host appends. */
+const BEHIND_ALL: u32 = 0xffffffff;
+
 let fetchedLength: u32 = 0;
 
 /**
@@ -37,6 +40,11 @@ export function fetch(type: BufferType, start: u32, length: u32): usize {
 /** How many bytes the last `fetch` brought. */
 export function lastLength(): u32 {
   return fetchedLength;
+}
+
+/** Puts the `size` bytes at `bytes` behind everything in a buffer. */
+export function appendEnd(type: BufferType, bytes: usize, size: u32): void {
+  proxy_set_buffer_bytes(type, BEHIND_ALL, 0, bytes, size);
 }
 
 /** Puts the `size` bytes at `bytes` in the place of the first `length` bytes of a buffer. */

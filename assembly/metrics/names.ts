@@ -32,6 +32,7 @@ export const enum Metric {
   REFUSED_CONNECTIONS,
   MISROUTED,
   UNROUTED_CONNECTIONS,
+  GUARDED,
 }
 
 /** The metric's name; `DURATION` has its unit appended. */
@@ -73,8 +74,10 @@ export function metricName(metric: Metric): string {
       return "dubbo_refused_connections_total";
     case Metric.MISROUTED:
       return "dubbo_misrouted_requests_total";
-    default:
+    case Metric.UNROUTED_CONNECTIONS:
       return "dubbo_unrouted_connections_total";
+    default:
+      return "dubbo_guarded_requests_total";
   }
 }
 

@@ -38,9 +38,15 @@ const NANOSECONDS_IN_MILLISECOND: u64 = 1000000;
 export class Recorder {
   private dirty: Cell | null = null;
   private durationInMicroseconds: bool;
+  private tellsAll: bool;
 
-  constructor(durationInMicroseconds: bool) {
+  /**
+   * @param durationInMicroseconds else in milliseconds
+   * @param tellsAll whether Envoy is told more than the guarded requests
+   */
+  constructor(durationInMicroseconds: bool, tellsAll: bool) {
     this.durationInMicroseconds = durationInMicroseconds;
+    this.tellsAll = tellsAll;
   }
 
   /** Adds `amount` to the cell of `series` with this key. */
@@ -55,6 +61,7 @@ export class Recorder {
 
   /** Records that a call of `series` was answered after `nanoseconds`. */
   recordDuration(series: Series, nanoseconds: u64): void {
+    if (!this.tellsAll) return;
     const micros = this.durationInMicroseconds;
     if (!series.durationDefined) {
       startName();
@@ -79,7 +86,7 @@ export class Recorder {
       cell.isDirty = false;
       const amount = cell.pending;
       cell.pending = 0;
-      if (!cell.isDefined) defineCell(cell);
+      if (!cell.isDefined && (this.tellsAll || cell.metric == Metric.GUARDED)) defineCell(cell);
       // A gauge may have come back to where it was; a counter only grows.
       if (amount != 0 && cell.metricId != NO_METRIC) increment(cell.metricId, amount);
       cell = next;

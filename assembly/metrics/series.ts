@@ -7,6 +7,7 @@
  *
  *     key   bits 0–7 metric   bits 8–15 first label   bits 16–23 second label
  */
+import { NO_METRIC } from "../host/metrics";
 import { Metric, Side } from "./names";
 
 
@@ -19,8 +20,8 @@ export class Cell {
   nextDirty: Cell | null = null;
   series: Series;
   key: u32;
-  /** The host's id; meaningful if `isDefined`. */
-  metricId: u32 = 0;
+  /** The host's id; none before `isDefined`. */
+  metricId: u32 = NO_METRIC;
   isDefined: bool = false;
   isDirty: bool = false;
   /** What was added and not yet told to the host. */

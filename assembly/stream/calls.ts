@@ -33,6 +33,8 @@ export class Call {
   startedAt: u64 = 0;
   /** Who sent the request. */
   direction: Direction = Direction.DOWNSTREAM;
+  /** The request's serialization id. */
+  serialization: u8 = 0;
 
   constructor(list: CallList, series: Series) {
     this.list = list;
@@ -79,7 +81,14 @@ export class CallTable {
   }
 
   /** Follows a call from `startedAt` (ns) on; there must be none like it, and room. */
-  start(list: CallList, direction: Direction, id: u64, series: Series, startedAt: u64): void {
+  start(
+    list: CallList,
+    direction: Direction,
+    id: u64,
+    serialization: u8,
+    series: Series,
+    startedAt: u64,
+  ): void {
     let call = this.unused;
     if (call) {
       this.unused = call.older;
@@ -90,6 +99,7 @@ export class CallTable {
     }
     call.id = id;
     call.direction = direction;
+    call.serialization = serialization;
     call.startedAt = startedAt;
     call.hash = this.hashOf(list, direction, id);
     this.table.insert(call);

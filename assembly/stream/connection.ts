@@ -18,7 +18,14 @@ import {
   serializationOf,
   statusOf,
 } from "../dubbo/header";
-import { EventKind, knownSerialization, knownStatus, ResultKind, STATUS_OK } from "../dubbo/tables";
+import {
+  EventKind,
+  knownSerialization,
+  knownStatus,
+  ResultKind,
+  SERVER_ERROR,
+  STATUS_OK,
+} from "../dubbo/tables";
 import { BufferType, fetch, lastLength } from "../host/buffers";
 import { now } from "../host/clock";
 import {
@@ -38,7 +45,9 @@ import { headLength } from "../serialization/head_length";
 import { NO_KIND, readEventKind, readInvocation, readResultKind } from "../serialization/bodies";
 import { failed, INCOMPLETE, UNSUPPORTED } from "../wire/position";
 import { Call, CallList, CallTable } from "./calls";
+import { holdUnfinished } from "./guard";
 import { Half } from "./half";
+import { HeldFrame } from "./held_frame";
 import { noteRoute, Route } from "./route";
 import { decide } from "./router";
 
@@ -68,6 +77,8 @@ export class Connection {
   private calls: CallList = new CallList();
   private closedBy: ClosedBy = ClosedBy.UNKNOWN;
   protected isPassedThrough: bool = false;
+  /** The beginning of an answer, where answers are guarded. */
+  private heldAnswer: HeldFrame | null = null;
   /** What a routed connection remembers of its requests; null where nothing is routed. */
   protected route: Route | null = null;
 
@@ -80,6 +91,7 @@ export class Connection {
     this.hash = contextId;
     this.plugin = plugin;
     this.table = table;
+    if (plugin.config.guard) this.heldAnswer = new HeldFrame();
     plugin.retain();
     plugin.add(Metric.CONNECTIONS, 1);
     plugin.add(Metric.CONNECTIONS_ACTIVE, 1);
@@ -100,9 +112,23 @@ export class Connection {
     if (!this.isPassedThrough) this.read(this.downstream, BufferType.DOWNSTREAM_DATA, size);
   }
 
-  /** Takes in `size` bytes that the server has sent; call it in `proxy_on_upstream_data` only. */
-  onUpstreamData(size: u32): void {
-    if (!this.isPassedThrough) this.read(this.upstream, BufferType.UPSTREAM_DATA, size);
+  /**
+   * Takes in `size` bytes that the server has sent; call it in `proxy_on_upstream_data` only.
+   *
+   * @param isEnd whether the server sends no more
+   */
+  onUpstreamData(size: u32, isEnd: bool): void {
+    const upstream = this.upstream;
+    if (!this.isPassedThrough) this.read(upstream, BufferType.UPSTREAM_DATA, size);
+    const held = this.heldAnswer;
+    if (!held) return;
+    holdUnfinished(held, size, this.isPassedThrough ? 0 : upstream.frameLength);
+    if (!isEnd || this.isPassedThrough) return;
+    // Behind half a frame that has gone on nothing could be told from the rest of it.
+    const isBetweenFrames = !upstream.insideFrame || held.length != 0;
+    held.clear();
+    // A client that ended first has left: none of Dubbo's goes on reading.
+    if (isBetweenFrames && this.closedBy == ClosedBy.UNKNOWN) this.answerCalls();
   }
 
   /**
@@ -127,6 +153,8 @@ export class Connection {
     plugin.flush();
     this.downstream.releaseCarry();
     this.upstream.releaseCarry();
+    const held = this.heldAnswer;
+    if (held) held.free();
     heap.free(changetype<usize>(this.downstream));
     heap.free(changetype<usize>(this.upstream));
     heap.free(changetype<usize>(this.calls));
@@ -308,8 +336,9 @@ export class Connection {
     if (half.hasFault) this.plugin.add(Metric.DECODE_ERRORS, 1, half.fault);
     half.hasFault = false;
     if (isEvent(flag)) this.plugin.add(Metric.EVENTS, 1, half.event, half.direction);
-    else if (isRequest(flag)) this.onRequest(half, header, time);
-    else this.onResponse(half, header, time);
+    else if (!isRequest(flag)) this.onResponse(half, header, time);
+    // A request that was answered before its end is counted already.
+    else if (half.series) this.onRequest(half, header, time);
   }
 
   private onRequest(half: Half, header: usize, time: u64): void {
@@ -322,11 +351,13 @@ export class Connection {
     const serialization = knownSerialization(serializationOf(flag));
     recorder.add(series, cellKey(Metric.REQUESTS, call, serialization), 1);
     recorder.add(series, cellKey(Metric.REQUEST_BYTES), bytes);
-    if (call == CallKind.TWOWAY)
-      this.follow(<Direction>half.direction, requestIdOf(header), series, time);
+    if (call == CallKind.TWOWAY) this.follow(half, header, series, time);
   }
 
-  private follow(direction: Direction, id: u64, series: Series, time: u64): void {
+  private follow(half: Half, header: usize, series: Series, time: u64): void {
+    const direction = <Direction>half.direction;
+    const id = requestIdOf(header);
+    const serialization = serializationOf(flagOf(header));
     const table = this.table;
     const calls = this.calls;
     const twin = table.find(calls, direction, id);
@@ -339,7 +370,7 @@ export class Connection {
       }
       this.drop(oldest, Metric.UNTRACKED, 0);
     }
-    table.start(calls, direction, id, series, time);
+    table.start(calls, direction, id, serialization, series, time);
     this.plugin.recorder.add(series, cellKey(Metric.REQUESTS_ACTIVE), 1);
   }
 
@@ -351,10 +382,49 @@ export class Connection {
       plugin.add(Metric.UNMATCHED_RESPONSES, 1, half.direction);
       return;
     }
+    const bytes = HEADER_LENGTH + bodyLengthOf(header);
+    this.countAnswer(call, knownStatus(statusOf(header)), half.outcome, bytes, time);
+  }
+
+  /** Answers, in the server's place, all calls of the client that have no answer. */
+  private answerCalls(): void {
+    if (time == 0) time = now();
+    this.takeUnfinishedRequest();
+    const guard = this.plugin.config.guard!;
+    const recorder = this.plugin.recorder;
+    let call = this.calls.oldest;
+    while (call) {
+      const next = call.younger;
+      if (call.direction == Direction.DOWNSTREAM) {
+        const bytes = guard.answer(call.id, call.serialization);
+        recorder.add(call.series, cellKey(Metric.GUARDED), 1);
+        this.countAnswer(call, SERVER_ERROR, <u8>Outcome.ERROR, bytes, time);
+      }
+      call = next;
+    }
+    guard.flush();
+  }
+
+  /** Counts the client's request that is passing as if it had passed: its answer will not wait. */
+  private takeUnfinishedRequest(): void {
+    const half = this.downstream;
+    if (!half.hasHeader) return;
+    const flag = flagOf(half.header);
+    if (!isRequest(flag) || isEvent(flag) || !isTwoway(flag)) return;
+    if (!half.series) {
+      half.offerKept();
+      this.readRequest(half, half.header);
+      half.hasFault = false;
+    }
+    half.accept();
+    this.onRequest(half, half.header, time);
+  }
+
+  /** Counts an answer of `bytes` to `call`, which ends with it. */
+  private countAnswer(call: Call, status: u32, outcome: u8, bytes: i64, time: u64): void {
     const series = call.series;
-    const recorder = plugin.recorder;
-    const bytes = <i64>HEADER_LENGTH + bodyLengthOf(header);
-    recorder.add(series, cellKey(Metric.RESPONSES, knownStatus(statusOf(header)), half.outcome), 1);
+    const recorder = this.plugin.recorder;
+    recorder.add(series, cellKey(Metric.RESPONSES, status, outcome), 1);
     recorder.add(series, cellKey(Metric.RESPONSE_BYTES), bytes);
     recorder.add(series, cellKey(Metric.REQUESTS_ACTIVE), -1);
     // The system's clock may have been set back meanwhile.

@@ -1,13 +1,14 @@
 /**
- * Bytes of a request that is not whole yet, taken away from Envoy until it is.
+ * Bytes of a frame that is not whole yet, taken away from Envoy until it is.
  *
- * A frame can only be rewritten when all of it is there, but Envoy's own buffer must not be made to
- * wait: what came before it has to go on, and a full buffer would deadlock. So the bytes are kept here.
+ * A request can only be rewritten when all of it is there, and an answer that has not begun can be
+ * replaced when it never ends. But Envoy's own buffer must not be made to wait: what came before it has
+ * to go on, and a full buffer would deadlock. So the bytes are kept here.
  */
 import { enlarge, roomFor } from "../wire/room";
 
 /**
- * All held bytes of a VM together: what thousands of half-sent requests may cost at most. The first
+ * All held bytes of a VM together: what thousands of half-sent frames may cost at most. The first
  * block is given whatever is held already, because a header must be whole before anything is decided.
  */
 const HELD_BUDGET: u32 = 64 * 1024 * 1024;
@@ -47,5 +48,11 @@ export class HeldFrame {
     this.start = 0;
     this.length = 0;
     this.room = 0;
+  }
+
+  /** Gives everything back. */
+  free(): void {
+    this.clear();
+    heap.free(changetype<usize>(this));
   }
 }

@@ -183,8 +183,7 @@ export class RoutedConnection extends Connection {
     if (held.length != 0 && !this.isPassedThrough) {
       this.take(this.downstream, held.start, held.length);
     }
-    held.clear();
-    heap.free(changetype<usize>(held));
+    held.free();
     heap.free(changetype<usize>(this.memory));
     this.route = null;
     heap.free(changetype<usize>(this.address));

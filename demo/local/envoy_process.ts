@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findEnvoy } from "./envoy_binary.ts";
+import { findEnvoy, isAtLeast, versionOf } from "./envoy_binary.ts";
 import { adminEndpoint, readConfig, type Json } from "./envoy_config.ts";
 import { startProcess, type ManagedProcess } from "./processes.ts";
 import { answers } from "./readiness.ts";
@@ -29,6 +29,9 @@ export interface EnvoyOptions {
   env?: Record<string, string>;
 }
 
+/** The first version in which a reset goes on through internal listeners, and what turns that off. */
+const RESETS_GO_ON = "1.40";
+const RESET_FLAG = "envoy.reloadable_features.enable_send_rst_on_user_space_socket";
 const READY_MS = 15_000;
 const ADMIN_MS = 5000;
 
@@ -90,7 +93,7 @@ export async function startEnvoy(options: EnvoyOptions): Promise<EnvoyProcess> {
   const child = startProcess({
     name: "envoy",
     command: binary,
-    args: commandLine(file, options),
+    args: [...commandLine(file, options), ...(await guardRuntime(binary))],
     cwd: ROOT,
     env: options.env,
   });
@@ -103,6 +106,18 @@ export async function startEnvoy(options: EnvoyOptions): Promise<EnvoyProcess> {
     throw error;
   }
   return envoy;
+}
+
+// From 1.40 on Envoy hands a reset on from one internal listener to the next, which the guard in
+// envoy-local.yaml must not see. Older ones call this key a bug in their log.
+async function guardRuntime(binary: string): Promise<string[]> {
+  const version = await versionOf(binary);
+  if (version === undefined || !isAtLeast(version, RESETS_GO_ON)) return [];
+  const static_layer = { [RESET_FLAG]: false };
+  return [
+    "--config-yaml",
+    JSON.stringify({ layered_runtime: { layers: [{ name: "guard", static_layer }] } }),
+  ];
 }
 
 function commandLine(file: string, options: EnvoyOptions): string[] {

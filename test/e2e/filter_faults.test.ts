@@ -2,7 +2,7 @@
 //
 // tcp_proxy passes the end of a stream on and closes when both have ended, so Envoy's close callback
 // names the side that ended last. The filter goes by the first end that it saw.
-// (A provider that dies in mid-call behind dubbo_proxy makes Envoy abort, with and without our filter.)
+// Of dubbo_proxy only what clients do is here; guard_*.test.ts have the providers that end in mid-call.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -131,14 +131,17 @@ describe("connections that end in mid-call", LIMIT, () => {
     });
   }
 
-  test("a provider that refuses, through dubbo_proxy: Envoy's own SERVER_ERROR", async () => {
+  test("a provider that refuses, through dubbo_proxy: the guard's SERVER_ERROR", async () => {
     const caller = await Caller.dial(lab.ports.dubbo);
     const { interface: path, method } = ORDER;
     const asked = await caller.ask([{ path, method }]);
     caller.close();
     const responses = { "SERVER_ERROR error": 1 };
     await lab.grown(
-      new Expected().connections(1).calls(ORDER, { twoway: 1, responses, ...bytesOf(asked) }),
+      new Expected()
+        .connections(1)
+        .calls(ORDER, { twoway: 1, responses, ...bytesOf(asked) })
+        .add("guarded_requests_total", ORDER, 1),
     );
   });
 

@@ -10,8 +10,8 @@ const REFUSED: [what: string, configuration: object | string, message: string][]
   [
     "an unknown key",
     { metrics: { lables: ["interface"] } },
-    "$.metrics.lables is a list, expected one of the keys labels, max_series, interfaces, " +
-      "duration_unit, max_in_flight",
+    "$.metrics.lables is a list, expected one of the keys enabled, labels, max_series, " +
+      "interfaces, duration_unit, max_in_flight",
   ],
   [
     "a wrong type",

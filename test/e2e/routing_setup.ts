@@ -144,8 +144,9 @@ export function asCommitted(config: Json, routedPort: number, secondPort: number
   const listeners = listenersOf(config);
   for (const committed of listenersOf(readConfig())) {
     const found = listeners.find(({ name }) => name === committed.name);
+    const [plugin] = wasmPlugins(committed);
     if (found === undefined) listeners.push(committed);
-    else wasmPlugins(found)[0]!.configuration = wasmPlugins(committed)[0]!.configuration;
+    else if (plugin !== undefined) wasmPlugins(found)[0]!.configuration = plugin.configuration;
   }
   setPort(named(listeners, "dubbo_tcp_routed", "listener").address, routedPort);
   const second = named(clustersOf(config), "user-provider-v2", "cluster");

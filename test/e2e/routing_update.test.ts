@@ -82,7 +82,8 @@ describe("rules replaced at run time", LIMIT, () => {
       args: DRAIN,
       change: (config) => {
         template = structuredClone(named(listenersOf(config), "dubbo", "listener"));
-        config.static_resources.listeners = [];
+        const isGuard = ({ internal_listener }: Json) => internal_listener !== undefined;
+        config.static_resources.listeners = listenersOf(config).filter(isGuard);
         config.node = { id: "test", cluster: "test" };
         config.dynamic_resources = { lds_config: { path_config_source: { path: file } } };
         put(OLD);

@@ -16,7 +16,7 @@ interface Schema {
   description?: string;
   default?: Json;
   examples?: Json[];
-  type?: "object" | "array" | "integer" | "string";
+  type?: "object" | "array" | "integer" | "string" | "boolean";
   enum?: string[];
   minimum?: number;
   maximum?: number;
@@ -51,6 +51,7 @@ function expectedBy({
 }: Schema): string {
   if (choices !== undefined) return `one of ${choices.join(", ")}`;
   if (type === "integer") return `a whole number from ${minimum} to ${maximum}`;
+  if (type === "boolean") return "true or false";
   if (type === "string") return `a string of 1 to ${maxLength} characters`;
   return type === "array" ? `a list of at most ${maxItems} elements` : "an object";
 }
@@ -60,6 +61,7 @@ function goodValues(node: Schema): Json[] {
   const known = [node.default, ...(node.examples ?? [])].filter((value) => value !== undefined);
   if (choices !== undefined) return [...known, ...choices];
   if (type === "integer") return [...known, minimum!, minimum! + 1, maximum! - 1, maximum!];
+  if (type === "boolean") return [...known, true, false];
   if (type === "string") return ["a", "com.k8s.User.UserProvider", "ü中😀", "x".repeat(maxLength!)];
   if (type === "object") return [...known, {}];
   const most = items!.enum ?? Array.from({ length: maxItems! }, (_, i) => `com.k8s.Service${i}`);
@@ -68,7 +70,8 @@ function goodValues(node: Schema): Json[] {
 }
 
 function badValues({ type, enum: choices, minimum, maximum, maxLength, maxItems }: Schema): Json[] {
-  const bad: Json[] = [null, true, false];
+  const bad: Json[] = [null];
+  if (type !== "boolean") bad.push(true, false);
   if (type !== "integer") bad.push(0, 1.5, -1);
   else
     bad.push(minimum! - 1, maximum! + 1, -minimum!, minimum! + 0.5, maximum! + 2 ** 32, "5", 1e300);

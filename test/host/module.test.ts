@@ -118,6 +118,7 @@ function countedUnder(document: unknown): string {
     }
     vm.clock.advance(1_500_000n);
     calls.upstream(response({ id: 4098 }));
+    calls.upstream(new Uint8Array(0), true);
     for (const length of [longest, longest + 1]) {
       plugin.connect().downstream(header({ flag: 0xc2, length }));
     }
@@ -131,6 +132,7 @@ function countedUnder(document: unknown): string {
 function otherValues({ default: usual, enum: choices, type }: Schema): unknown[] {
   if (choices !== undefined) return choices.filter((value) => value !== usual);
   if (type === "integer") return [(usual as number) - 1, (usual as number) + 1];
+  if (type === "boolean") return [!usual];
   return type === "array" ? [["interface"]] : [];
 }
 

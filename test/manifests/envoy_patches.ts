@@ -81,8 +81,16 @@ function bootstrapOf({ applyTo, patch }: Json): Json | undefined {
   }
 }
 
+// Istio's bootstrap has it too.
+const INTERNAL_LISTENER = {
+  name: "envoy.bootstrap.internal_listener",
+  typed_config: {
+    "@type": "type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener",
+  },
+};
+
 function resources(listeners: Json[], clusters: Json[]): Json {
-  return { static_resources: { listeners, clusters } };
+  return { bootstrap_extensions: [INTERNAL_LISTENER], static_resources: { listeners, clusters } };
 }
 
 function listener(filters: Json[]): Json {

@@ -7,7 +7,9 @@
 //                           does not care, no subset
 //
 // A listener that is added answers to the listener `dubbo`, a filter in front of tcp_proxy to that of
-// the listener `dubbo_tcp`, whose cluster is Istio's business.
+// the listener `dubbo_tcp`, whose cluster is Istio's business. Listeners and clusters of the guard,
+// guard|20880|v2|user-provider.….local, answer to those of the guard, guard-user-provider-v2; routes may
+// name them or what they stand before.
 
 import { isDeepStrictEqual } from "node:util";
 import {
@@ -21,6 +23,8 @@ import {
 import { finding, places, type Finding } from "./findings.ts";
 import { ofKind, type Manifest } from "./manifest_files.ts";
 
+/** Names of the guard's listeners and clusters. */
+const OF_GUARD = /^(guard|dial)\|/;
 const MESSAGE = "envoy-local.yaml says something else here:";
 
 /** Findings for places in EnvoyFilters and WasmPlugins with our filter that differ from envoy-local.yaml. */
@@ -63,9 +67,14 @@ function compare(manifest: Manifest, path: string, there: unknown, here: unknown
 
 /** What envoy-local.yaml has in the place of a patch's value, and that value, both made comparable. */
 function counterparts(applyTo: string, value: Json, local: Json): [there: unknown, here: unknown] {
+  if (OF_GUARD.test(value.name)) {
+    const [all, what] =
+      applyTo === "CLUSTER" ? [clustersOf(local), "cluster"] : [listenersOf(local), "listener"];
+    return [comparable(named(all, localName(value.name), what)), comparable(withLocalNames(value))];
+  }
   if (applyTo === "CLUSTER") {
     const limits = clustersOf(local).map((cluster) => cluster.per_connection_buffer_limit_bytes);
-    const [limit] = new Set(limits);
+    const [limit] = new Set(limits.filter((one) => one !== undefined));
     return [{ per_connection_buffer_limit_bytes: limit }, value];
   }
   const dubbo = named(listenersOf(local), "dubbo", "listener");
@@ -92,7 +101,7 @@ function comparable(value: Json): Json {
 // Gives clusters their local names, and takes out the routes that then go where those behind them go
 // anyway: Istio's own for version 1.
 function shorten(routes: Json[]): void {
-  for (const { route } of routes) route.cluster = localName(route.cluster);
+  for (const { route } of routes) route.cluster = localName(route.cluster).replace(/^guard-/, "");
   for (let index = routes.length - 2; index >= 0; index--) {
     const { match, route } = routes[index] as Json;
     const { headers: _, ...withoutHeaders } = match;
@@ -103,10 +112,17 @@ function shorten(routes: Json[]): void {
 }
 
 function localName(cluster: string): string {
-  const [, , subset, host] = cluster.split("|");
+  const [kind, , subset, host] = cluster.split("|");
   if (host === undefined) return cluster;
   const service = host.split(".")[0]!;
-  return subset === "" || subset === "v1" ? service : `${service}-${subset}`;
+  const prefix = kind === "outbound" ? "" : `${kind}-`;
+  return prefix + (subset === "" || subset === "v1" ? service : `${service}-${subset}`);
+}
+
+function withLocalNames(value: Json): Json {
+  return JSON.parse(JSON.stringify(value), (_, one) =>
+    typeof one === "string" ? localName(one) : one,
+  ) as Json;
 }
 
 // Innermost places where two values differ; lists of routes as a whole.

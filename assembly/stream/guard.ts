@@ -1,0 +1,93 @@
+/**
+ * Answers in the provider's place: what a client is still owed when the server's stream ends.
+ *
+ * Two things make that possible. An answer that is not whole yet is held back, so that the stream never
+ * ends inside one; and behind the last whole frame comes one response for each call that nobody will
+ * answer any more:
+ *
+ *     whole frames │ the beginning of an answer      whole frames │ answers of ours │ end of stream
+ *     ─────────────┴──────────────────────────       ─────────────┴─────────────────┴──────────────
+ *      go on         → held until it is whole         go on         one for each call
+ *
+ * The host calls nothing when a connection is reset, so that is not answered here.
+ */
+import { SERVER_ERROR } from "../dubbo/tables";
+import { appendEnd, BufferType, fetch, lastLength, replaceStart } from "../host/buffers";
+import { writeErrorResponse } from "../serialization/error_response";
+import { Output } from "../wire/output";
+import { HeldFrame } from "./held_frame";
+
+/** Answers are handed to the host in pieces of about this many bytes, however many there are. */
+const PIECE: u32 = 4096;
+
+/** What the caller reads, in ASCII; at most 47 characters, see error_response.ts. */
+const SENTENCE: string = "upstream connection closed before the response";
+
+
+@unmanaged
+@final
+export class Guard {
+  private output: Output = new Output();
+
+  /**
+   * Writes an answer to the request `id`, to go behind everything that is there.
+   *
+   * @param serialization of the request
+   * @returns its length in bytes, with its header
+   */
+  answer(id: u64, serialization: u8): u32 {
+    const output = this.output;
+    const before = output.length;
+    writeErrorResponse(output, id, serialization, SERVER_ERROR, SENTENCE);
+    const length = output.length - before;
+    if (output.length >= PIECE) this.flush();
+    return length;
+  }
+
+  /** Hands what was written to the host; call it in `proxy_on_upstream_data` only. */
+  flush(): void {
+    const output = this.output;
+    if (output.length != 0) appendEnd(BufferType.UPSTREAM_DATA, output.start, output.length);
+    output.clear();
+  }
+
+  /** Gives everything back. */
+  free(): void {
+    this.output.free();
+    heap.free(changetype<usize>(this));
+  }
+}
+
+/**
+ * Holds the unfinished frame at the end of a read back, and lets go what was held once it is whole.
+ *
+ * Where there is no room the frame goes on unheld, as without a guard. Call it in
+ * `proxy_on_upstream_data` only.
+ *
+ * @param held what is held of the unfinished frame so far
+ * @param size bytes of this read
+ * @param unfinished bytes of the unfinished frame that have come, those of earlier reads too
+ */
+export function holdUnfinished(held: HeldFrame, size: u32, unfinished: u32): void {
+  const type = BufferType.UPSTREAM_DATA;
+  const isSameFrame = unfinished > size;
+  if (held.length == 0 && (unfinished == 0 || isSameFrame)) return;
+  const bytes: usize = unfinished == 0 ? 0 : fetch(type, 0, size);
+  if (isSameFrame) {
+    if (lastLength() == size && held.append(bytes, size)) {
+      return replaceStart(type, size, 0, 0);
+    }
+    replaceStart(type, 0, held.start, held.length);
+    return held.clear();
+  }
+  const goesOn = size - unfinished;
+  const tail = bytes + goesOn;
+  if (unfinished != 0) {
+    // Bytes that were not shown cannot be held.
+    if (lastLength() == size) replaceStart(type, size, bytes, goesOn);
+    else unfinished = 0;
+  }
+  if (held.length != 0) replaceStart(type, 0, held.start, held.length);
+  held.clear();
+  if (unfinished != 0 && !held.append(tail, unfinished)) appendEnd(type, tail, unfinished);
+}

@@ -1,0 +1,116 @@
+// `npm run probe:guard [-- --versions 1.36.4,1.40.0] [--calls 5]`: what becomes of a call, and of
+// Envoy, when a provider fails behind dubbo_proxy, with the guard of envoy-local.yaml and without it.
+// Prints the table of docs/guard.md, which so tells when a version of Envoy mends the defect.
+//
+// Exit code 1 where with the guard Envoy did not live, or a call got no answer that its client reads.
+
+import { parseArgs } from "node:util";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ENVOY_VERSION, findEnvoy } from "../../demo/local/envoy_binary.ts";
+import type { EnvoyProcess } from "../../demo/local/envoy_process.ts";
+import { labPorts, startLab } from "../e2e/envoy_setup.ts";
+import { FAULTS, FaultyProvider, type Fault } from "./faulty_provider.ts";
+import { callOnce, withoutGuard, type Seen } from "./guard_call.ts";
+
+const { values } = parseArgs({
+  options: {
+    versions: { type: "string", default: ENVOY_VERSION },
+    calls: { type: "string", default: "5" },
+  },
+});
+const versions = values.versions.split(",");
+const calls = Number(values.calls);
+const kinds = Object.keys(FAULTS) as Fault[];
+/** What the guard promises. */
+const WELL = "status 80, Envoy lives";
+/** How long a call that ended may take to bring Envoy down. */
+const AFTERMATH_MS = 150;
+
+/** What was seen, by fault and then by words; with the versions in which it was. */
+const alone = new Map<Fault, Map<string, string[]>>();
+const guarded = new Map<Fault, Map<string, string[]>>();
+const withoutWasm: string[] = [];
+let isGood = true;
+
+for (const version of versions) {
+  const binary = await findEnvoy({ version, log: (line) => console.error(line) });
+  for (const kind of kinds) {
+    for (const [table, isGuarded] of [
+      [alone, false],
+      [guarded, true],
+    ] as const) {
+      const words = await probe(binary, version, kind, isGuarded);
+      console.error(`${version}, ${isGuarded ? "guard" : "alone"}, ${kind}: ${words}`);
+      if (words === undefined) break;
+      if (isGuarded) isGood &&= words === WELL;
+      const row = table.get(kind) ?? new Map<string, string[]>();
+      row.set(words, [...(row.get(words) ?? []), version]);
+      table.set(kind, row);
+    }
+    if (withoutWasm.includes(version)) break;
+  }
+}
+console.log(markdown());
+process.exitCode = isGood ? 0 : 1;
+
+/** What callers saw, in words; undefined where this Envoy runs no Wasm. */
+async function probe(
+  binary: string,
+  version: string,
+  kind: Fault,
+  isGuarded: boolean,
+): Promise<string | undefined> {
+  const ports = await labPorts();
+  const change = isGuarded ? undefined : withoutGuard;
+  const options = { binary, componentLogLevel: "dubbo:critical", change };
+  const lab = await startLab(options, ports).catch((error: Error) => error);
+  if (lab instanceof Error) {
+    if (!lab.message.includes("compiled without support")) throw lab;
+    withoutWasm.push(version);
+    return undefined;
+  }
+  const provider = await FaultyProvider.start(kind, ports.user);
+  const seen: Seen[] = [];
+  try {
+    while (seen.length < calls && lab.envoy.process.end === undefined) {
+      await provider.ready();
+      seen.push(await callOnce(ports.dubbo, { id: seen.length }, () => provider.fails()));
+      await sleep(AFTERMATH_MS);
+    }
+    return wordsOf(seen, lab.envoy);
+  } finally {
+    await lab.envoy.stop();
+    await provider.stop();
+  }
+}
+
+function wordsOf(seen: Seen[], envoy: EnvoyProcess): string {
+  const calls = new Set(seen.map(callWords));
+  const fate = envoy.process.end === undefined ? "Envoy lives" : "**Envoy aborts**";
+  return `${[...calls].join(" or ")}, ${fate}`;
+}
+
+function callWords({ status, message, isClosed }: Seen): string {
+  if (status === undefined) return isClosed ? "connection closed" : "no answer";
+  return message === undefined ? `status ${status} in a body of Envoy's` : `status ${status}`;
+}
+
+function markdown(): string {
+  const lines = [
+    `Envoy ${versions.filter((version) => !withoutWasm.includes(version)).join(", ")}:`,
+    "",
+    "| the provider | `dubbo_proxy` alone | with the guard |",
+    "| --- | --- | --- |",
+  ];
+  for (const kind of kinds) {
+    lines.push(`| ${FAULTS[kind]} | ${cell(alone.get(kind))} | ${cell(guarded.get(kind))} |`);
+  }
+  for (const version of withoutWasm) lines.push("", `Envoy ${version}: built without V8.`);
+  return lines.join("\n");
+}
+
+function cell(row: Map<string, string[]> | undefined): string {
+  const entries = [...(row ?? [])];
+  if (entries.length === 1) return entries[0]![0];
+  return entries.map(([words, where]) => `${words} (${where.join(", ")})`).join("; ");
+}
