@@ -12,10 +12,8 @@ import type { Endpoint, Json } from "./local/envoy_config.ts";
 import { adminEndpoint, clusterEndpoint, listenerEndpoints } from "./local/envoy_config.ts";
 import { LOCAL_CONFIG, readConfig, wasmFiles } from "./local/envoy_config.ts";
 import { startEnvoy } from "./local/envoy_process.ts";
-import { portInUse } from "./local/ports.ts";
-import { startProcess, type ManagedProcess } from "./local/processes.ts";
+import { refuseUsedPorts, runParts, startProgram, type Parts } from "./local/parts.ts";
 import { accepts, answers } from "./local/readiness.ts";
-import { fromRoot, ROOT } from "./local/repository.ts";
 
 /** A provider: the cluster by which Envoy finds it, its program and the version that it says it is. */
 interface Provider {
@@ -42,21 +40,9 @@ const { values } = parseArgs({
     "user-http-port": { type: "string", default: "8091" },
   },
 });
-const parts: ManagedProcess[] = [];
-let ending = false;
+await runParts(start);
 
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  process.on(signal, () => void end(0));
-}
-try {
-  await start();
-} catch (error) {
-  // A part that died was reported already, and ended whoever waited for it.
-  if (!ending) console.error(error instanceof Error ? error.message : error);
-  await end(1);
-}
-
-async function start(): Promise<void> {
+async function start(parts: Parts): Promise<string> {
   const config = loadConfig();
   const httpPort = Number(values["http-port"]);
   const grpcPort = Number(values["grpc-port"]);
@@ -76,29 +62,22 @@ async function start(): Promise<void> {
   await refuseUsedPorts(wanted);
 
   const binary = await findEnvoy({ log: (line) => console.log(line) });
-  await Promise.all(services.map(service));
-  if (ending) return;
+  await Promise.all(services.map((one) => startService(parts, one)));
   const envoy = await startEnvoy({
     config: values.config,
     binary,
     // dubbo_proxy reports each route that does not match a call as an error.
     componentLogLevel: "dubbo:critical",
   });
-  watch(envoy.process);
-  if (ending) return;
-  const consumer = part("consumer", "consumer.ts", [
-    "--port",
-    String(httpPort),
-    "--dubbo",
-    address(dubbo),
-    "--grpc",
-    `127.0.0.1:${grpcPort}`,
-    "--user-http",
-    `127.0.0.1:${userHttpPort}`,
-  ]);
+  parts.add(envoy.process);
+  const args = [
+    ...["--port", `${httpPort}`, "--dubbo", address(dubbo)],
+    ...["--grpc", `127.0.0.1:${grpcPort}`, "--user-http", `127.0.0.1:${userHttpPort}`],
+  ];
+  const consumer = parts.add(startProgram({ name: "consumer", script: "consumer.ts", args }));
   const gateway = `http://127.0.0.1:${httpPort}`;
   await consumer.waitUntil("ready", READY_MS, () => answers(`${gateway}/version`));
-  if (!ending) console.log(whatToTry(gateway, envoy.admin));
+  return whatToTry(gateway, envoy.admin);
 }
 
 function loadConfig(): Json {
@@ -110,41 +89,11 @@ function loadConfig(): Json {
   return config;
 }
 
-async function refuseUsedPorts(wanted: [part: string, port: number][]): Promise<void> {
-  const used: string[] = [];
-  for (const [name, port] of wanted) {
-    if (await portInUse(port)) used.push(`port ${port}, for ${name}, is in use`);
-  }
-  if (used.length > 0) throw new Error(used.join("\n"));
-}
-
-async function service({ name, script, label, port }: Service): Promise<void> {
-  const process = part(name, script, ["--port", String(port), "--version-label", label]);
-  await process.waitUntil("ready", READY_MS, () => accepts(port));
-}
-
-// Not by way of the command tsx, which is one process more for signals to get lost in.
-function part(name: string, script: string, args: string[]): ManagedProcess {
-  const nodeArgs = ["--import", "tsx", fromRoot("demo", script), ...args];
-  return watch(startProcess({ name, command: process.execPath, args: nodeArgs, cwd: ROOT }));
-}
-
-function watch(process: ManagedProcess): ManagedProcess {
-  parts.push(process);
-  void process.ended.then((how) => {
-    if (ending) return;
-    console.error(`${process.name} ended (${how}); its last output:\n${process.lastLines()}`);
-    void end(1);
-  });
-  return process;
-}
-
-async function end(code: number): Promise<void> {
-  if (ending) return;
-  ending = true;
-  // First who calls, then who passes on, then who answers.
-  for (const process of [...parts].reverse()) await process.stop().catch(console.error);
-  process.exit(code);
+async function startService(parts: Parts, one: Service): Promise<void> {
+  const { name, script, label, port } = one;
+  const args = ["--port", String(port), "--version-label", label];
+  const service = parts.add(startProgram({ name, script, args }));
+  await service.waitUntil("ready", READY_MS, () => accepts(port));
 }
 
 function address({ host, port }: Endpoint): string {

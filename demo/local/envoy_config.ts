@@ -67,6 +67,11 @@ export function listenerEndpoints(config: Json): Endpoint[] {
     .map((listener) => endpoint(listener.name, socketAddress(listener)));
 }
 
+/** All endpoints of a cluster, each under the cluster's name. */
+export function clusterEndpoints(cluster: Json): Endpoint[] {
+  return clusterAddresses(cluster).map((address) => endpoint(cluster.name, address));
+}
+
 /** The first endpoint of a cluster. Throws where there is no such cluster. */
 export function clusterEndpoint(config: Json, name: string): Endpoint {
   const [address] = clusterAddresses(named(clustersOf(config), name, "cluster"));
@@ -77,6 +82,27 @@ export function clusterEndpoint(config: Json, name: string): Endpoint {
 /** The admin interface. */
 export function adminEndpoint(config: Json): Endpoint {
   return endpoint("admin", socketAddress(config.admin));
+}
+
+/** A port on 127.0.0.1, for the next two. */
+export function local(port: number): Omit<Endpoint, "name"> {
+  return { host: "127.0.0.1", port };
+}
+
+/** Moves a listener or the admin interface to another address. */
+export function moveTo(owner: Json, { host, port }: Omit<Endpoint, "name">): void {
+  Object.assign(socketAddress(owner), { address: host, port_value: port });
+}
+
+/** Moves a cluster's endpoints, each to its own address. Throws where there are more or fewer. */
+export function moveEndpoints(cluster: Json, to: Omit<Endpoint, "name">[]): void {
+  const addresses = clusterAddresses(cluster);
+  if (addresses.length !== to.length) {
+    throw new Error(`${cluster.name} has ${addresses.length} endpoints, not ${to.length}`);
+  }
+  to.forEach(({ host, port }, i) => {
+    Object.assign(addresses[i]!, { address: host, port_value: port });
+  });
 }
 
 /** Absolute paths of the modules that the configuration names; relative ones are from our root. */

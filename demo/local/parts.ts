@@ -1,0 +1,99 @@
+// The parts of a demo: programs and Envoys that begin one after the other, and end together.
+
+import { portInUse } from "./ports.ts";
+import { startProcess, type ManagedProcess } from "./processes.ts";
+import { fromRoot, ROOT } from "./repository.ts";
+
+/** A program of demo/. */
+export interface Program {
+  /** How to call it in messages. */
+  name: string;
+  /** Its file, from demo/. */
+  script: string;
+  args?: string[];
+  /** Added to the environment. */
+  env?: Record<string, string>;
+}
+
+/** Starts a program of demo/, from the repository's root. */
+export function startProgram({ name, script, args = [], env }: Program): ManagedProcess {
+  // Not by way of the command tsx, which is one process more for signals to get lost in.
+  const nodeArgs = ["--import", "tsx", fromRoot("demo", script), ...args];
+  return startProcess({ name, command: process.execPath, args: nodeArgs, cwd: ROOT, env });
+}
+
+/** What runs of a demo; `runParts` makes it. */
+export class Parts {
+  readonly #processes: ManagedProcess[] = [];
+  #ending = false;
+
+  /** Whether it was told to end, or one of the parts has ended. */
+  get ending(): boolean {
+    return this.#ending;
+  }
+
+  /** Takes a process in. When it ends by itself, all of them end. */
+  add(process: ManagedProcess): ManagedProcess {
+    this.#processes.push(process);
+    void process.ended.then((how) => {
+      if (!this.#ending) this.#endAfter(process, how);
+    });
+    return process;
+  }
+
+  /** Starts a process, and again each time that it ends in good order, as Kubernetes would. */
+  keep(start: () => ManagedProcess): ManagedProcess {
+    const process = start();
+    this.#processes.push(process);
+    void process.ended.then((how) => {
+      if (this.#ending) return;
+      if (how !== "exit code 0") return this.#endAfter(process, how);
+      this.#processes.splice(this.#processes.indexOf(process), 1);
+      console.log(`${process.name} ended, and starts again`);
+      this.keep(start);
+    });
+    return process;
+  }
+
+  /** Ends all parts, the last one first, and then this process with the exit code. */
+  async end(code: number): Promise<void> {
+    if (this.#ending) return;
+    this.#ending = true;
+    // First who calls, then who passes on, then who answers.
+    for (const part of [...this.#processes].reverse()) await part.stop().catch(console.error);
+    process.exit(code);
+  }
+
+  #endAfter(process: ManagedProcess, how: string): void {
+    console.error(`${process.name} ended (${how}); its last output:\n${process.lastLines()}`);
+    void this.end(1);
+  }
+}
+
+/**
+ * Runs a demo until SIGINT, SIGTERM or SIGHUP, which end it with exit code 0, or until a part dies or
+ * `start` rejects, which is exit code 1. What `start` resolves to is printed once all is up.
+ */
+export async function runParts(start: (parts: Parts) => Promise<string>): Promise<void> {
+  const parts = new Parts();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => void parts.end(0));
+  }
+  try {
+    const whatToTry = await start(parts);
+    if (!parts.ending) console.log(whatToTry);
+  } catch (error) {
+    // A part that died was reported already, and ended whoever waited for it.
+    if (!parts.ending) console.error(error instanceof Error ? error.message : error);
+    await parts.end(1);
+  }
+}
+
+/** Rejects where a port is in use, with a line for each of those that says who wants it. */
+export async function refuseUsedPorts(wanted: [part: string, port: number][]): Promise<void> {
+  const used: string[] = [];
+  for (const [name, port] of wanted) {
+    if (await portInUse(port)) used.push(`port ${port}, for ${name}, is in use`);
+  }
+  if (used.length > 0) throw new Error(used.join("\n"));
+}
