@@ -8,6 +8,7 @@ import {
   writeLabel,
   writeText,
   writeWireLabel,
+  writeWordLabel,
   writtenLength,
   writtenStart,
 } from "../metrics/label_writer";
@@ -24,6 +25,14 @@ function value(hex: string): string {
 }
 
 describe("label writer", () => {
+  test("writes one word of a list", () => {
+    const words = "one two_2 three";
+    startName();
+    for (let i: u32 = 0; i < 4; i++) writeWordLabel("l", words, i);
+    const written = textAt(writtenStart(), writtenLength());
+    expect(written).toBe("l=.=one;.;l=.=two_2;.;l=.=three;.;l=.=;.;");
+  });
+
   test("writes labels and name behind each other, and begins anew", () => {
     startName();
     writeText("old");
