@@ -9,6 +9,7 @@ import { AttachmentQuery } from "../dubbo/attachments";
 import { Side } from "../metrics/names";
 import { hashU64 } from "../wire/hash";
 import { Output } from "../wire/output";
+import { Span } from "../wire/span";
 import { Choice, drawnChoice, stickyChoice } from "./split";
 import { RoutedCall, Rule } from "./rule";
 
@@ -42,10 +43,12 @@ export class Routing {
   call: RoutedCall = new RoutedCall();
   /** Whether the last call might have met another rule if its attachments had been read. */
   isUndecided: bool = false;
-  /** Where a changed frame is written. */
+  /** Where messages to the host are written. */
   output: Output = new Output();
-  /** Where all that goes on in one callback is put together. */
+  /** Where all that goes on in one callback is put together, changed frames among it. */
   read: Output = new Output();
+  /** What goes on as it is before the frame that is being decided on, and is not in `read` yet. */
+  before: Span = new Span();
   private random: u64;
   private last: Rule | null = null;
 
@@ -132,6 +135,7 @@ export class Routing {
     this.call.free();
     this.output.free();
     this.read.free();
+    heap.free(changetype<usize>(this.before));
     heap.free(changetype<usize>(this));
   }
 }

@@ -12,7 +12,7 @@
  * (contrib/… hessian2-codec string_codec).
  */
 import { loadU16 } from "../wire/bytes";
-import { failed, INCOMPLETE, MALFORMED } from "../wire/position";
+import { bytesLeft, failed, INCOMPLETE, MALFORMED } from "../wire/position";
 import { Span } from "../wire/span";
 import {
   kindOf,
@@ -34,6 +34,8 @@ const JOINED = memory.data(<i32>(JOIN_ROOM * JOIN_SLOTS));
 const SHORT_LIVED = memory.data(<i32>JOIN_ROOM);
 let joinSlot: u32 = 0;
 
+/** From so many units on a text is walked in larger steps first: half the time for an argument of 16 KiB. */
+const LONG_TEXT: u32 = 128;
 /** Eight bytes below 0x80 have none of these bits. */
 const NON_ASCII: u64 = 0x8080808080808080;
 
@@ -168,8 +170,25 @@ function isPair(p: usize, end: usize, units: u32): bool {
   return load<u8>(p, 3) == SURROGATE_LEAD && load<u8>(p, 4) >= FIRST_LOW;
 }
 
+/** How many of the first `units` bytes at `p` are certainly ASCII: whole steps of four words. */
+function countAscii(p: usize, end: usize, units: u32): u32 {
+  const start = p;
+  const last = p + min<u32>(units, bytesLeft(p, end));
+  while (p + 32 <= last) {
+    const bits = load<u64>(p) | load<u64>(p, 8) | load<u64>(p, 16) | load<u64>(p, 24);
+    if ((bits & NON_ASCII) != 0) break;
+    p += 32;
+  }
+  return <u32>(p - start);
+}
+
 /** Walks `units` UTF-16 units of CESU-8 from `p`; every load stands behind a comparison with `end`. */
 function skipUnits(p: usize, end: usize, units: u32): usize {
+  if (units >= LONG_TEXT) {
+    const passed = countAscii(p, end, units);
+    p += passed;
+    units -= passed;
+  }
   while (units != 0) {
     while (units >= 8 && p + 8 <= end && (load<u64>(p) & NON_ASCII) == 0) {
       p += 8;

@@ -270,12 +270,11 @@ export class RoutedConnection extends Connection {
       p += missing;
       route.isHeld = true;
       route.decision = Decision.KEEP;
+      routing.before.set(copied, isHeld ? 0 : <u32>(before - copied));
       this.take(this.downstream, whole, frame);
       route.isHeld = false;
       if (route.decision == Decision.REFUSE) return this.cutOff(size);
       if (route.decision == Decision.REWRITE) {
-        if (!isHeld) out.write(copied, <u32>(before - copied));
-        out.write(routing.output.start, routing.output.length);
         copied = p;
       } else if (isHeld) {
         out.write(whole, frame);
@@ -302,7 +301,6 @@ export class RoutedConnection extends Connection {
     }
     out.clear();
     out.shrink(KEPT_ROOM);
-    routing.output.shrink(KEPT_ROOM);
   }
 
   /** What is held is no candidate: it goes on, as the first of what goes on. */

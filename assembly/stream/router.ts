@@ -21,7 +21,7 @@ import { Span } from "../wire/span";
 export const enum Decision {
   /** They go on as they are. */
   KEEP,
-  /** The frame in the routing's output goes on in their place. */
+  /** What was appended to the routing's `read` goes on in their place. */
   REWRITE,
   /** They must not go on, and nothing behind them. */
   REFUSE,
@@ -94,18 +94,23 @@ function obstacleOf(header: usize, isWhole: bool): Obstacle {
   return isWhole ? Obstacle.UNDECODABLE : Obstacle.TOO_LARGE;
 }
 
-/** Writes the changed frame into the routing's output. */
+/** Appends what goes on before the frame, and the changed frame, to the routing's `read`; or nothing. */
 function rewrite(routing: Routing, plugin: Plugin, header: usize, body: usize, end: usize): bool {
   const invocation = plugin.invocation;
-  const out = routing.output;
+  const out = routing.read;
   const start = invocation.attachmentsStart;
   const behind = invocation.attachmentsEnd;
-  out.clear();
+  const length = out.length;
+  out.write(routing.before.start, routing.before.length);
+  const frame = out.length;
   out.write(header, HEADER_LENGTH);
   out.write(body, <u32>(start - body));
   const serialization = serializationOf(flagOf(header));
-  if (!rewriteAttachments(serialization, start, behind, routing.protectedKeys, out)) return false;
+  if (!rewriteAttachments(serialization, start, behind, routing.protectedKeys, out)) {
+    out.cut(length);
+    return false;
+  }
   out.write(behind, <u32>(end - behind));
-  out.patchU32(<u32>BODY_LENGTH_OFFSET, out.length - HEADER_LENGTH);
+  out.patchU32(frame + <u32>BODY_LENGTH_OFFSET, out.length - frame - HEADER_LENGTH);
   return true;
 }

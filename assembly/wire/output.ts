@@ -22,6 +22,11 @@ export class Output {
     this.length = 0;
   }
 
+  /** Takes back all that was appended since there were `length` bytes. */
+  cut(length: u32): void {
+    this.length = length;
+  }
+
   /** Makes sure that `more` bytes fit without moving. */
   reserve(more: u32): void {
     const needed = this.length + more;

@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import type { Connection } from "./connection.ts";
 import { Vm } from "./emulator.ts";
-import { fixture, fixtureIndex, request, response } from "./frames.ts";
+import { concat, fixture, fixtureIndex, request, response } from "./frames.ts";
 import type { Plugin } from "./plugin.ts";
 
 const MODULE = new URL("../../build/dubbo.wasm", import.meta.url);
@@ -84,6 +84,30 @@ describe("memory stays as it was", () => {
     const before = vm.memoryBytes();
     for (let i = 0; i < 10; i++) burst(i % 2 === 0);
     assert.equal(vm.memoryBytes(), before);
+  });
+
+  test("after 10 million calls of 200 names", () => {
+    const vm = start();
+    const plugin = vm.plugin();
+    const connection = open(plugin);
+    const names = Array.from({ length: 200 }, (_, index) => `com.k8s.Service${index}`);
+    const asked = concat(names.map((path, id) => request({ id, path })));
+    const answered = concat(names.map((_, id) => response({ id })));
+    const call = (rounds: number): void => {
+      for (let round = 1; round <= rounds; round++) {
+        connection.downstream(asked);
+        connection.upstream(answered);
+        if (round % 500 === 0) vm.tick();
+      }
+    };
+    call(500);
+    const before = vm.memoryBytes();
+    call(50_000);
+    assert.equal(vm.memoryBytes(), before);
+    const requests = [...vm.metrics()]
+      .filter(([key]) => key.startsWith("dubbo_requests_total"))
+      .reduce((sum, [, value]) => sum + (value as number), 0);
+    assert.equal(requests, 50_500 * names.length);
   });
 
   test("after 300 new configurations, with and without open connections", () => {

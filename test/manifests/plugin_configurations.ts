@@ -1,0 +1,57 @@
+// Our filter's own configuration, wherever it stands, against docs/configuration.schema.json.
+
+import { readFileSync } from "node:fs";
+import { Ajv2020, type ErrorObject } from "ajv/dist/2020.js";
+import { wasmPlugins, type Json } from "../../demo/local/envoy_config.ts";
+import { fromRoot } from "../../demo/local/repository.ts";
+import { finding, places, type Finding } from "./findings.ts";
+import { ofKind, type Manifest } from "./manifest_files.ts";
+
+const SCHEMA = fromRoot("docs", "configuration.schema.json");
+const schema = JSON.parse(readFileSync(SCHEMA, "utf8")) as Json;
+const validate = new Ajv2020({ strict: true, allErrors: true }).compile(schema);
+
+/** The keys at a configuration's top. */
+export const OPTIONS: readonly string[] = Object.keys(schema.properties);
+
+/** What the schema says about a configuration, one line per fault. */
+export function faultsOf(configuration: unknown): string[] {
+  if (validate(configuration)) return [];
+  return (validate.errors as ErrorObject[]).map(
+    ({ instancePath, message, params }) =>
+      `${instancePath || "/"} ${message} ${JSON.stringify(params)}`,
+  );
+}
+
+/** A Wasm plugin's configuration as an object. Undefined where it has none; throws where it is no JSON. */
+export function configurationOf(plugin: Json): unknown {
+  const { value } = plugin.configuration ?? {};
+  return typeof value === "string" ? JSON.parse(value) : value;
+}
+
+/** Findings for plugin configurations in EnvoyFilters and WasmPlugins that break the schema. */
+export function checkConfigurations(manifests: readonly Manifest[]): Finding[] {
+  const all = [
+    ...ofKind(manifests, "EnvoyFilter").flatMap((manifest) =>
+      wasmPlugins(manifest.object).map((plugin) => ({
+        manifest,
+        path: pathOf(manifest.object, plugin.configuration),
+        configuration: configurationOf(plugin),
+      })),
+    ),
+    ...ofKind(manifests, "WasmPlugin").map((manifest) => ({
+      manifest,
+      path: "spec.pluginConfig",
+      configuration: manifest.object.spec.pluginConfig,
+    })),
+  ];
+  return all.flatMap(({ manifest, path, configuration }) =>
+    faultsOf(configuration ?? {}).map((fault) =>
+      finding("configuration", manifest, path, configuration, fault),
+    ),
+  );
+}
+
+function pathOf(object: unknown, wanted: unknown): string {
+  return [...places(object)].find(({ value }) => value === wanted)?.path ?? "";
+}

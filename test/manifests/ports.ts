@@ -1,0 +1,71 @@
+// Whether the port numbers that patches and WasmPlugins match exist, and the names of ports that Services
+// point at: what matches nothing does nothing, without a word.
+
+import type { Json } from "../../demo/local/envoy_config.ts";
+import { finding, type Finding } from "./findings.ts";
+import { ofKind, workloadsOf, type Manifest, type Workload } from "./manifest_files.ts";
+import { selectedBy } from "./selectors.ts";
+
+/** A port that something is meant for. */
+interface PortMatch {
+  path: string;
+  port: number;
+  /** Of connections that come in: a container's port. Else a Service's. */
+  inbound: boolean;
+}
+
+/** Findings for ports that nothing in manifests/ has. */
+export function checkPorts(manifests: readonly Manifest[]): Finding[] {
+  const workloads = workloadsOf(manifests);
+  const services = [...ofKind(manifests, "Service"), ...ofKind(manifests, "ServiceEntry")];
+  const outbound: number[] = services.flatMap(({ object }) =>
+    (object.spec.ports ?? []).map(({ port, number }: Json) => port ?? number),
+  );
+  const message = "nothing that this is meant for has such a port";
+  return manifests.flatMap((manifest) => {
+    const matches = matchesOf(manifest.object);
+    const selected = matches.some(({ inbound }) => inbound) ? selectedBy(manifest, workloads) : [];
+    const ports = selected.flatMap((workload) => workload.ports.map((port) => port.containerPort));
+    const unmatched = matches
+      .filter(({ port, inbound }) => !(inbound ? ports : outbound).includes(port))
+      .map(({ path, port }) => finding("port", manifest, path, port, message));
+    return [...unmatched, ...checkTargets(manifest, workloads)];
+  });
+}
+
+function checkTargets(manifest: Manifest, workloads: readonly Workload[]): Finding[] {
+  const { kind, spec } = manifest.object;
+  if (kind !== "Service" || spec.selector === undefined) return [];
+  const names = selectedBy(manifest, workloads).flatMap(({ ports }) =>
+    ports.map(({ name }) => name),
+  );
+  const message = "no container of its pods has a port of this name";
+  return spec.ports.flatMap(({ targetPort }: Json, index: number) => {
+    if (typeof targetPort !== "string" || names.includes(targetPort)) return [];
+    return [finding("port", manifest, `spec.ports[${index}].targetPort`, targetPort, message)];
+  });
+}
+
+function matchesOf({ kind, spec }: Json): PortMatch[] {
+  if (kind === "EnvoyFilter") {
+    return spec.configPatches.flatMap(({ match = {} }: Json, index: number) =>
+      ["listener", "cluster"]
+        .filter((object) => match[object]?.portNumber !== undefined)
+        .map((object) => ({
+          path: `spec.configPatches[${index}].match.${object}.portNumber`,
+          port: match[object].portNumber,
+          inbound: match.context === "SIDECAR_INBOUND",
+        })),
+    );
+  }
+  if (kind === "WasmPlugin") {
+    return (spec.match ?? []).flatMap(({ mode, ports = [] }: Json, index: number) =>
+      ports.map(({ number }: Json, at: number) => ({
+        path: `spec.match[${index}].ports[${at}].number`,
+        port: number,
+        inbound: mode === "SERVER",
+      })),
+    );
+  }
+  return [];
+}

@@ -1,0 +1,125 @@
+// Whether the manifests say what envoy-local.yaml says: what was tried on one machine is what a mesh
+// gets. Compared are filters and routes, in full; two things may differ, and are made equal first:
+//
+//   where the .wasm lies    build/dubbo.wasm there, in Istio's sidecar where it is mounted
+//   names of clusters       user-provider-v2 there, in Istio outbound|20880|v2|user-provider.….local;
+//                           version 1 is user-provider there, in Istio subset v1 or, where the caller
+//                           does not care, no subset
+//
+// A listener that is added answers to the listener `dubbo`, a filter in front of tcp_proxy to that of
+// the listener `dubbo_tcp`, whose cluster is Istio's business.
+
+import { isDeepStrictEqual } from "node:util";
+import {
+  clustersOf,
+  listenersOf,
+  named,
+  readConfig,
+  wasmPlugins,
+  type Json,
+} from "../../demo/local/envoy_config.ts";
+import { finding, places, type Finding } from "./findings.ts";
+import { ofKind, type Manifest } from "./manifest_files.ts";
+
+const MESSAGE = "envoy-local.yaml says something else here:";
+
+/** Findings for places in EnvoyFilters and WasmPlugins with our filter that differ from envoy-local.yaml. */
+export function checkSameChain(manifests: readonly Manifest[]): Finding[] {
+  const local = readConfig();
+  const filters = ofKind(manifests, "EnvoyFilter").filter(
+    ({ object }) => wasmPlugins(object).length > 0,
+  );
+  return [
+    ...filters.flatMap((filter) => checkFilter(filter, local)),
+    ...ofKind(manifests, "WasmPlugin").flatMap((plugin) => checkPlugin(plugin, local)),
+  ];
+}
+
+function checkFilter(manifest: Manifest, local: Json): Finding[] {
+  const patches: Json[] = manifest.object.spec.configPatches;
+  return patches.flatMap(({ applyTo, patch }, index) => {
+    const [there, here] = counterparts(applyTo, patch.value, local);
+    return compare(manifest, `spec.configPatches[${index}].patch.value`, there, here);
+  });
+}
+
+function checkPlugin(manifest: Manifest, local: Json): Finding[] {
+  const [plugin] = wasmPlugins(named(listenersOf(local), "dubbo_tcp", "listener"));
+  const there = {
+    pluginConfig: plugin!.configuration.value,
+    failStrategy: plugin!.failure_policy,
+    pluginName: plugin!.root_id,
+  };
+  const { pluginConfig, failStrategy, pluginName } = manifest.object.spec;
+  return compare(manifest, "spec", there, { pluginConfig, failStrategy, pluginName });
+}
+
+function compare(manifest: Manifest, path: string, there: unknown, here: unknown): Finding[] {
+  return differences(there, here, path).map((different) => {
+    const message = `${MESSAGE} ${JSON.stringify(different.there)}`;
+    return finding("same chain", manifest, different.path, different.here, message);
+  });
+}
+
+/** What envoy-local.yaml has in the place of a patch's value, and that value, both made comparable. */
+function counterparts(applyTo: string, value: Json, local: Json): [there: unknown, here: unknown] {
+  if (applyTo === "CLUSTER") {
+    const limits = clustersOf(local).map((cluster) => cluster.per_connection_buffer_limit_bytes);
+    const [limit] = new Set(limits);
+    return [{ per_connection_buffer_limit_bytes: limit }, value];
+  }
+  const dubbo = named(listenersOf(local), "dubbo", "listener");
+  if (applyTo === "LISTENER") {
+    const chains = ({ traffic_direction, filter_chains }: Json) => ({
+      traffic_direction,
+      filter_chains,
+    });
+    return [comparable(chains(dubbo)), comparable(chains(value))];
+  }
+  const tcp = named(listenersOf(local), "dubbo_tcp", "listener");
+  return [comparable(tcp.filter_chains[0].filters[0]), comparable(value)];
+}
+
+function comparable(value: Json): Json {
+  const copy: Json = structuredClone(value);
+  for (const plugin of wasmPlugins(copy)) plugin.vm_config.code.local.filename = "dubbo.wasm";
+  for (const place of places(copy)) {
+    if (place.key === "routes") shorten(place.value as Json[]);
+  }
+  return copy;
+}
+
+// Gives clusters their local names, and takes out the routes that then go where those behind them go
+// anyway: Istio's own for version 1.
+function shorten(routes: Json[]): void {
+  for (const { route } of routes) route.cluster = localName(route.cluster);
+  for (let index = routes.length - 2; index >= 0; index--) {
+    const { match, route } = routes[index] as Json;
+    const { headers: _, ...withoutHeaders } = match;
+    if (isDeepStrictEqual({ match: withoutHeaders, route }, routes[index + 1])) {
+      routes.splice(index, 1);
+    }
+  }
+}
+
+function localName(cluster: string): string {
+  const [, , subset, host] = cluster.split("|");
+  if (host === undefined) return cluster;
+  const service = host.split(".")[0]!;
+  return subset === "" || subset === "v1" ? service : `${service}-${subset}`;
+}
+
+// Innermost places where two values differ; lists of routes as a whole.
+function differences(
+  there: unknown,
+  here: unknown,
+  path: string,
+): { path: string; there: unknown; here: unknown }[] {
+  if (isDeepStrictEqual(there, here)) return [];
+  const objects = [there, here].every((value) => typeof value === "object" && value !== null);
+  if (!objects || path.endsWith(".routes")) return [{ path, there, here }];
+  const [a, b] = [there as Json, here as Json];
+  return [...new Set([...Object.keys(a), ...Object.keys(b)])].flatMap((key) =>
+    differences(a[key], b[key], Array.isArray(there) ? `${path}[${key}]` : `${path}.${key}`),
+  );
+}
