@@ -29,7 +29,6 @@ const SERVICE_PREFIX_LENGTH: u32 = 12;
 export function routeHeaders(plugin: Plugin, routing: Routing, request: HttpRequest): void {
   const call = routing.call;
   describe(plugin, call, request);
-  call.address = 0;
   let address: SourceAddress | null = null;
   if (routing.usesAddress) {
     address = new SourceAddress();

@@ -70,7 +70,8 @@ function checkHeader(name: string, value: string, why: string): void {
 
 /** A stream; made by `Plugin.openStream`. The callbacks may be run in any order that Envoy may have. */
 export class HttpStream implements HostContext {
-  readonly id: number;
+  /** 0 until Envoy makes the context, which it does right before the first callback. */
+  id = 0;
   readonly plugin: Plugin;
   readonly connection = null;
   readonly stream: HttpStream = this;
@@ -88,12 +89,11 @@ export class HttpStream implements HostContext {
     this.#vm = vm;
     this.plugin = plugin;
     this.properties = new Properties(properties, plugin.properties);
-    this.id = vm.addContext(this);
-    vm.call(this, "proxy_on_context_create", EMPTY, plugin.id);
   }
 
   /** The client sent its headers; answers those that go on to the server. */
   request(headers: Headers, end = false): Headers {
+    this.#create();
     return this.#headers(0, "proxy_on_request_headers", headers, end);
   }
 
@@ -127,6 +127,8 @@ export class HttpStream implements HostContext {
 
   /** The stream has ended, with these `ResponseFlag` bits. */
   end(flags: number = ResponseFlag.none): void {
+    // A request that never came to the filter is logged all the same.
+    if (this.id === 0) this.#create();
     this.#mustBeOpen();
     this.properties.set(propertyPath("response", "flags"), flags);
     for (const callback of ["proxy_on_log", "proxy_on_done", "proxy_on_delete"]) {
@@ -134,6 +136,12 @@ export class HttpStream implements HostContext {
     }
     this.#ended = true;
     this.#vm.removeContext(this);
+  }
+
+  #create(): void {
+    if (this.id !== 0) throw new Error("a second request in one stream: a fault of the test");
+    this.id = this.#vm.addContext(this);
+    this.#vm.call(this, "proxy_on_context_create", EMPTY, this.plugin.id);
   }
 
   #headers(type: number, callback: string, headers: Headers, end: boolean): Headers {
@@ -159,6 +167,7 @@ export class HttpStream implements HostContext {
   }
 
   #mustBeOpen(): void {
+    if (this.id === 0) throw new Error("no request yet: a fault of the test");
     if (this.#ended) throw new HostError(`context ${this.id} has been deleted`);
   }
 }

@@ -92,6 +92,28 @@ describe("a call", () => {
     assert.deepEqual(seriesOf(other.vm), answered({ labels: none }));
   });
 
+  test("has nothing of the one before it", () => {
+    const config = { metrics: { labels: ["interface", "method", "version", "group"] } };
+    const { vm, plugin } = startTriple(config);
+    const headers = { "tri-service-version": "1.2", "tri-service-group": "g" };
+    unary(plugin, { headers, contentType: "application/json" });
+    unary(plugin, { contentType: null });
+    unary(plugin);
+    const names = { interface: "a.B", method: "c" };
+    const requests = Object.keys(seriesOf(vm)).filter((key) => key.includes("requests_total"));
+    const all = [
+      series("requests_total", {
+        ...{ ...names, version: "0.0.0" },
+        ...{ call: "unary", serialization: "protobuf" },
+      }),
+      series("requests_total", {
+        ...{ ...names, protocol: "tri", version: "1.2", group: "g" },
+        ...{ call: "unary", serialization: "json" },
+      }),
+    ];
+    assert.deepEqual(requests.sort(), all.sort());
+  });
+
   test("stands beside the same names in the Dubbo protocol and in another VM's side", () => {
     const { vm, plugin } = startTriple({ side: "provider" });
     unary(plugin, { headers: { "tri-x": "" } });
