@@ -12,6 +12,7 @@ import {
   writeLabel,
   writeText,
   writeWireLabel,
+  writeWord,
   writeWordLabel,
   writtenLength,
   writtenStart,
@@ -23,7 +24,7 @@ import {
   EVENT_NAMES,
   isGauge,
   Metric,
-  metricName,
+  METRIC_NAMES,
   OBSTACLE_NAMES,
   OUTCOME_NAMES,
   Protocol,
@@ -64,7 +65,7 @@ export class Recorder {
     if (!cell.isDefined) {
       startName();
       writeSeriesLabels(series, protocol);
-      writeText(metricName(Metric.DURATION));
+      writeMetricName(Metric.DURATION);
       writeText(micros ? "microseconds" : "milliseconds");
       cell.metricId = define(MetricType.HISTOGRAM, writtenStart(), writtenLength());
       cell.isDefined = true;
@@ -95,6 +96,11 @@ export class Recorder {
   free(): void {
     heap.free(changetype<usize>(this));
   }
+}
+
+function writeMetricName(metric: Metric): void {
+  writeText("dubbo_");
+  writeWord(METRIC_NAMES, metric);
 }
 
 function defineCell(cell: Cell): void {
@@ -132,7 +138,7 @@ function defineCell(cell: Cell): void {
     default:
       break;
   }
-  writeText(metricName(metric));
+  writeMetricName(metric);
   const type = isGauge(metric) ? MetricType.GAUGE : MetricType.COUNTER;
   cell.metricId = define(type, writtenStart(), writtenLength());
   cell.isDefined = true;
