@@ -1,10 +1,13 @@
 /**
- * Which context id of the host means what: plugins (root contexts) and connections of one VM.
+ * Which context id of the host means what: plugins (root contexts), connections and HTTP calls of one VM.
  */
 import { Plugin } from "./plugin";
 import { CallTable } from "./stream/calls";
 import { Connection } from "./stream/connection";
 import { RoutedConnection } from "./stream/routed_connection";
+import { readCall } from "./triple/call_start";
+import { HttpCall } from "./triple/http_call";
+import { HttpRequest } from "./triple/http_request";
 import { now } from "./host/clock";
 import { HashTable } from "./wire/hash_table";
 
@@ -27,6 +30,14 @@ class Root {
 class Contexts {
   roots: HashTable<Root> = new HashTable<Root>();
   connections: HashTable<Connection> = new HashTable<Connection>();
+  httpCalls: HashTable<HttpCall> = new HashTable<HttpCall>();
+  /** Calls that have ended, for the next ones. */
+  unusedCall: HttpCall | null = null;
+  /** The request that is being read; one at a time. */
+  request: HttpRequest = new HttpRequest();
+  /** The context that was made last, if it is no root context, and its root. */
+  pendingId: u32 = 0;
+  pendingRoot: u32 = 0;
   calls: CallTable;
   /** For all hashes of the VM: peers must not know it. */
   seed: u64;
@@ -49,19 +60,53 @@ export function hashSeed(): u64 {
   return contexts().seed;
 }
 
-/** The host has made context `id`: a root context, or a connection of the plugin at `rootId`. */
+/**
+ * The host has made context `id`: a root context, or a connection or HTTP stream of the plugin at
+ * `rootId`. Which of the two, it says by the next callback, which follows at once.
+ */
 export function createContext(id: u32, rootId: u32): void {
   const all = contexts();
   if (rootId == 0) {
     all.roots.insert(new Root(id));
     return;
   }
-  const root = rootOf(rootId);
-  const plugin = root ? root.plugin : null;
+  all.pendingId = id;
+  all.pendingRoot = rootId;
+}
+
+/** Context `id`, which was made last, is a connection. */
+export function startConnection(id: u32): void {
+  const all = contexts();
+  const plugin = pendingPlugin(id);
   if (!plugin) return;
   const routing = plugin.config.routing;
   if (routing) all.connections.insert(new RoutedConnection(id, plugin, all.calls, routing));
   else all.connections.insert(new Connection(id, plugin, all.calls));
+}
+
+/** Context `id`, which was made last, is an HTTP stream whose request's headers are open. */
+export function startStream(id: u32): void {
+  const plugin = pendingPlugin(id);
+  if (!plugin) return;
+  const all = contexts();
+  const request = all.request;
+  const series = readCall(plugin, request);
+  if (!series) return;
+  const unused = all.unusedCall;
+  const call = unused ? unused : new HttpCall(plugin, series);
+  if (unused) all.unusedCall = unused.hashNext;
+  call.start(id, plugin, series, request);
+  all.httpCalls.insert(call);
+}
+
+/** The call of the HTTP stream with context `id`, or null: not every stream is one. */
+export function httpCallOf(id: u32): HttpCall | null {
+  let call = contexts().httpCalls.first(id);
+  while (call) {
+    if (call.hash == id) return call;
+    call = call.hashNext;
+  }
+  return null;
 }
 
 /** Gives root context `id` a plugin, in place of the one it had. */
@@ -89,7 +134,7 @@ export function connectionOf(id: u32): Connection | null {
   return null;
 }
 
-/** Context `id` has done its work: a connection is counted to its end, a plugin flushed. */
+/** Context `id` has done its work: a connection or call is counted to its end, a plugin flushed. */
 export function endContext(id: u32): void {
   const connection = connectionOf(id);
   if (connection) {
@@ -97,6 +142,15 @@ export function endContext(id: u32): void {
     const routed = connection.asRouted;
     if (routed != 0) changetype<RoutedConnection>(routed).endRouted();
     connection.end();
+    return;
+  }
+  const call = httpCallOf(id);
+  if (call) {
+    const all = contexts();
+    all.httpCalls.remove(call);
+    call.end();
+    call.hashNext = all.unusedCall;
+    all.unusedCall = call;
     return;
   }
   const plugin = pluginOf(id);
@@ -112,6 +166,12 @@ export function deleteContext(id: u32): void {
   const plugin = root.plugin;
   if (plugin) plugin.retire();
   heap.free(changetype<usize>(root));
+}
+
+/** The plugin of the context that was made last, if that is `id` and its plugin has a configuration. */
+function pendingPlugin(id: u32): Plugin | null {
+  const all = contexts();
+  return all.pendingId == id ? pluginOf(all.pendingRoot) : null;
 }
 
 function rootOf(id: u32): Root | null {

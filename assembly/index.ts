@@ -1,10 +1,20 @@
 /**
  * The callbacks that Envoy calls: each finds its context and hands over.
  *
- * Source: proxy-wasm ABI 0.2.1 for network filters. This is the only file with exports to the host.
+ * Source: proxy-wasm ABI 0.2.1 for network and HTTP filters. This is the only file with exports to the host.
  */
 import { configure } from "./configure";
-import { connectionOf, createContext, deleteContext, endContext, pluginOf } from "./contexts";
+import {
+  connectionOf,
+  createContext,
+  deleteContext,
+  endContext,
+  httpCallOf,
+  pluginOf,
+  startConnection,
+  startStream,
+} from "./contexts";
+import { HeaderMap } from "./host/headers";
 import { lend } from "./host/memory";
 import { ClosedBy } from "./metrics/names";
 import { loseWaiting, RoutedConnection } from "./stream/routed_connection";
@@ -54,6 +64,7 @@ export function proxy_on_context_create(id: u32, rootId: u32): void {
 }
 
 export function proxy_on_new_connection(id: u32): u32 {
+  startConnection(id);
   const connection = connectionOf(id);
   if (!connection) return CONTINUE;
   const routed = connection.asRouted;
@@ -87,6 +98,43 @@ export function proxy_on_downstream_connection_close(id: u32, peer: u32): void {
   if (!connection) return;
   if (peer == PEER_LOCAL) connection.onEnd(ClosedBy.LOCAL);
   else if (peer == PEER_REMOTE) connection.onEnd(ClosedBy.REMOTE);
+}
+
+/** From here on HTTP: nothing is ever stopped. */
+export function proxy_on_request_headers(id: u32, _count: u32, _endOfStream: u32): u32 {
+  startStream(id);
+  return CONTINUE;
+}
+
+export function proxy_on_request_body(id: u32, size: u32, _endOfStream: u32): u32 {
+  const call = httpCallOf(id);
+  if (call) call.onRequestBody(size);
+  return CONTINUE;
+}
+
+export function proxy_on_request_trailers(id: u32, _count: u32): u32 {
+  const call = httpCallOf(id);
+  if (call) call.onRequestTrailers();
+  return CONTINUE;
+}
+
+export function proxy_on_response_headers(id: u32, _count: u32, endOfStream: u32): u32 {
+  if (endOfStream == 0) return CONTINUE;
+  const call = httpCallOf(id);
+  if (call) call.onLastHeaders(HeaderMap.RESPONSE_HEADERS);
+  return CONTINUE;
+}
+
+export function proxy_on_response_body(id: u32, size: u32, endOfStream: u32): u32 {
+  const call = httpCallOf(id);
+  if (call) call.onResponseBody(size, endOfStream != 0);
+  return CONTINUE;
+}
+
+export function proxy_on_response_trailers(id: u32, _count: u32): u32 {
+  const call = httpCallOf(id);
+  if (call) call.onLastHeaders(HeaderMap.RESPONSE_TRAILERS);
+  return CONTINUE;
 }
 
 /** Answers 1: nothing of ours outlives the context. */

@@ -38,7 +38,7 @@ export class Plugin {
   side: Side = Side.CONSUMER;
   private knowsSide: bool = false;
   /** What is asked for among the attachments, if anything is. */
-  private query: AttachmentQuery | null = null;
+  query: AttachmentQuery | null = null;
   /** Heads of which the series is known; null where more than a head must be read. */
   heads: KnownHeads | null = null;
   private group: Span | null = null;

@@ -3,7 +3,7 @@
 //
 // Exit code 0 where it was told to end; 1 where it could not begin or one of the parts died.
 // Options: --config file (instead of envoy-local.yaml), --http-port (of the consumer; 8090),
-// --grpc-port (of grpc-server; 50000), --user-http-port (of user-http; 8091).
+// --user-http-port (of user-http; 8091).
 
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -29,6 +29,7 @@ const PROVIDERS: Provider[] = [
   { cluster: "user-provider", script: "user_provider.ts", label: "v1" },
   { cluster: "user-provider-v2", script: "user_provider.ts", label: "v2" },
   { cluster: "order-provider", script: "order_provider.ts", label: "v1" },
+  { cluster: "grpc-server", script: "grpc_server.ts", label: "v1" },
 ];
 const READY_MS = 20_000;
 
@@ -36,7 +37,6 @@ const { values } = parseArgs({
   options: {
     config: { type: "string", default: LOCAL_CONFIG },
     "http-port": { type: "string", default: "8090" },
-    "grpc-port": { type: "string", default: "50000" },
     "user-http-port": { type: "string", default: "8091" },
   },
 });
@@ -45,16 +45,17 @@ await runParts(start);
 async function start(parts: Parts): Promise<string> {
   const config = loadConfig();
   const httpPort = Number(values["http-port"]);
-  const grpcPort = Number(values["grpc-port"]);
   const userHttpPort = Number(values["user-http-port"]);
   const services: Service[] = [
     ...PROVIDERS.map((one) => ({ ...one, ...clusterEndpoint(config, one.cluster) })),
-    { name: "grpc-server", script: "grpc_server.ts", label: "v1", port: grpcPort },
     { name: "user-http", script: "user_http.ts", label: "v1", port: userHttpPort },
   ];
   const listeners = listenerEndpoints(config);
-  const dubbo = listeners.find((listener) => listener.name === "dubbo");
-  if (dubbo === undefined) throw new Error(`${values.config} has no listener named dubbo`);
+  const [dubbo, triple] = ["dubbo", "triple"].map((name) => {
+    const found = listeners.find((listener) => listener.name === name);
+    if (found === undefined) throw new Error(`${values.config} has no listener named ${name}`);
+    return address(found);
+  }) as [string, string];
 
   const wanted: [part: string, port: number][] = services.map(({ name, port }) => [name, port]);
   for (const { name, port } of listeners) wanted.push([`Envoy's listener ${name}`, port]);
@@ -71,8 +72,8 @@ async function start(parts: Parts): Promise<string> {
   });
   parts.add(envoy.process);
   const args = [
-    ...["--port", `${httpPort}`, "--dubbo", address(dubbo)],
-    ...["--grpc", `127.0.0.1:${grpcPort}`, "--user-http", `127.0.0.1:${userHttpPort}`],
+    ...["--port", `${httpPort}`, "--dubbo", dubbo],
+    ...["--grpc", triple, "--user-http", `127.0.0.1:${userHttpPort}`],
   ];
   const consumer = parts.add(startProgram({ name: "consumer", script: "consumer.ts", args }));
   const gateway = `http://127.0.0.1:${httpPort}`;
@@ -109,7 +110,8 @@ function whatToTry(gateway: string, admin: string): string {
     `  curl -s '${gateway}/SetUserDubbo?id=7&name=x'`,
     `  curl -s '${gateway}/GetOrderDubbo'`,
     `  curl -s '${gateway}/SetOrderDubbo?name=book'`,
-    `  curl -s '${gateway}/usergrpc?id=7'; curl -s '${gateway}/userhttp?id=7'    # not by way of Envoy`,
+    `  curl -s '${gateway}/usergrpc?id=7'    # gRPC, by way of Envoy too`,
+    `  curl -s '${gateway}/userhttp?id=7'    # not by way of Envoy`,
     `  curl -s ${admin.replace("127.0.0.1", "localhost")}/stats/prometheus | grep '^dubbo_' | grep -v _bucket`,
     "Ctrl-C ends all of it.",
   ].join("\n");

@@ -9,6 +9,7 @@ import { nodeMetadata } from "../host/properties";
 import { Series } from "../metrics/series";
 import { AddressMatch, networkBits, parseNetwork } from "../routing/address_match";
 import { DEFAULT_MAX_REWRITE_BYTES, Routing } from "../routing/routing";
+import { isHeader } from "../routing/header_name";
 import { AttachmentMatch, Rule } from "../routing/rule";
 import { Choice } from "../routing/split";
 import { MatchKind, TextMatch } from "../routing/text_match";
@@ -288,7 +289,12 @@ export class RoutingReader {
     }
     const bytes = String.UTF8.encode(key);
     const start = changetype<usize>(bytes);
-    change.set(routing.query.wantText(key), start, bytes.byteLength, span, isOwn);
+    const wanted = routing.query.wantText(key);
+    change.set(wanted, start, bytes.byteLength, span, isOwn);
+    // What comes from the invocation came in headers. Another key may stand for it there, but a good one.
+    change.sets!.isHeader = isOwn
+      ? isHeader(wanted.key, wanted.keyLength, span)
+      : isHeader(wanted.key, wanted.keyLength, new Span());
     routing.rewrites = true;
   }
 }

@@ -21,6 +21,8 @@ export class SetAttachment {
   value: Span;
   /** Whether the value is the change's own, and not a span of the invocation. */
   ownsValue: bool;
+  /** Whether key and value can be a header's, where a request has those. */
+  isHeader: bool = true;
 
   constructor(wanted: WantedAttachment, value: Span, ownsValue: bool) {
     this.wanted = wanted;
@@ -32,7 +34,7 @@ export class SetAttachment {
 /** A key to drop. */
 @unmanaged
 @final
-class DroppedKey {
+export class DroppedKey {
   next: DroppedKey | null = null;
   /** The query's own, which says whether the key was found. */
   wanted: WantedAttachment;
@@ -50,7 +52,8 @@ export class AttachmentChange {
   next: AttachmentChange | null = null;
   /** The first key to set. */
   sets: SetAttachment | null = null;
-  private drops: DroppedKey | null = null;
+  /** The first key to drop. */
+  drops: DroppedKey | null = null;
 
   /** Whether there is nothing to drop or to set, whatever a request holds. */
   get isEmpty(): bool {

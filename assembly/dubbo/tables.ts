@@ -10,7 +10,10 @@ export const JAVA: u8 = 3;
 export const COMPACTED_JAVA: u8 = 4;
 export const FASTJSON: u8 = 6;
 export const NATIVE_JAVA: u8 = 7;
+export const PROTOBUF: u8 = 22;
 export const FASTJSON2: u8 = 23;
+/** Not one of Dubbo's ids: JSON that a call over HTTP carries. */
+export const JSON_TEXT: u8 = 255;
 
 /** The name of the serialization with this `id`; `unknown` for an id that Dubbo never gave out. */
 export function serializationName(id: u32): string {
@@ -41,7 +44,7 @@ export function serializationName(id: u32): string {
       return "protobuf-json";
     case 21:
       return "protobuf-json";
-    case 22:
+    case PROTOBUF:
       return "protobuf";
     case FASTJSON2:
       return "fastjson2";
@@ -51,6 +54,8 @@ export function serializationName(id: u32): string {
       return "grpc-kryo";
     case 27:
       return "msgpack";
+    case JSON_TEXT:
+      return "json";
     default:
       return "unknown";
   }

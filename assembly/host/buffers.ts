@@ -1,5 +1,5 @@
 /**
- * The bytes of a connection, as the host shows them in a data callback.
+ * The bytes of a connection or of an HTTP body, as the host shows them in a data callback.
  */
 import { proxy_get_buffer_bytes } from "@solo-io/proxy-runtime/assembly/imports";
 import { proxy_set_buffer_bytes } from "./imports";
@@ -8,6 +8,8 @@ import { OK } from "./result";
 
 /** Which bytes (proxy-wasm ABI 0.2.1, `proxy_buffer_type_t`). */
 export const enum BufferType {
+  HTTP_REQUEST_BODY = 0,
+  HTTP_RESPONSE_BODY = 1,
   DOWNSTREAM_DATA = 2,
   UPSTREAM_DATA = 3,
   PLUGIN_CONFIGURATION = 7,

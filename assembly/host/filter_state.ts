@@ -7,19 +7,16 @@ import {
 } from "@solo-io/proxy-runtime/assembly/imports";
 import { Output } from "../wire/output";
 import { Span } from "../wire/span";
+import { asciiOf } from "./ascii";
 import { firstAnswer, secondAnswer } from "./memory";
 import { OK } from "./result";
 
-/** Room for the longest name that is used. */
-const NAME = memory.data(32);
 const FIELD_1: u32 = 0x0a;
 const FIELD_2: u32 = 0x12;
 
 /** Makes the filter state `wasm.<name>`, which an access log prints, have `value`. */
 export function setFilterState(name: string, value: Span): void {
-  const length = name.length;
-  for (let i = 0; i < length; i++) store<u8>(NAME + i, <u8>name.charCodeAt(i));
-  proxy_set_property(NAME, length, value.start, value.length);
+  proxy_set_property(asciiOf(name), name.length, value.start, value.length);
 }
 
 /**
@@ -36,15 +33,15 @@ export function setTcpProxyCluster(cluster: Span, out: Output): bool {
   out.clear();
   out.writeU8(FIELD_1);
   out.writeU8(path.length);
-  for (let i = 0; i < path.length; i++) out.writeU8(path.charCodeAt(i));
+  out.write(asciiOf(path), path.length);
   out.writeU8(FIELD_2);
   writeLength(out, cluster.length);
   out.write(cluster.start, cluster.length);
   const name = "set_envoy_filter_state";
-  for (let i = 0; i < name.length; i++) store<u8>(NAME + i, <u8>name.charCodeAt(i));
+  const key = asciiOf(name);
   const answer = firstAnswer();
   const size = secondAnswer();
-  return proxy_call_foreign_function(NAME, name.length, out.start, out.length, answer, size) == OK;
+  return proxy_call_foreign_function(key, name.length, out.start, out.length, answer, size) == OK;
 }
 
 /** Appends a length below 16384 as protobuf's varint. */

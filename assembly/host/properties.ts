@@ -1,8 +1,9 @@
 /**
- * Properties of the proxy, the listener and the connection, by path.
+ * Properties of the proxy, the listener, the connection and an HTTP stream, by path.
  */
 import { proxy_get_property } from "@solo-io/proxy-runtime/assembly/imports";
 import { Span } from "../wire/span";
+import { pathOf } from "./ascii";
 import { firstAnswer, lendAgain, lendAside, secondAnswer } from "./memory";
 import { OK } from "./result";
 
@@ -15,13 +16,26 @@ export const enum TrafficDirection {
 
 /** The direction of the listener that holds the plugin; UNSPECIFIED where it does not say. */
 export function listenerDirection(): TrafficDirection {
-  const path = String.UTF8.encode("xds.listener_direction".replace(".", "\0"));
+  return <TrafficDirection>(<i32>numberProperty("xds.listener_direction"));
+}
+
+/** The HTTP status of the stream's response; 0 while there is none. */
+export function responseCode(): u32 {
+  return <u32>numberProperty("response.code");
+}
+
+/** What Envoy's `%RESPONSE_FLAGS%` shows, as bits. */
+export function responseFlags(): u64 {
+  return numberProperty("response.flags");
+}
+
+function numberProperty(path: string): u64 {
   const value = firstAnswer();
   const size = secondAnswer();
   store<usize>(size, 0);
-  const result = proxy_get_property(changetype<usize>(path), path.byteLength, value, size);
-  if (result != OK || load<usize>(size) != 8) return TrafficDirection.UNSPECIFIED;
-  return <TrafficDirection>(<i32>load<i64>(load<usize>(value)));
+  const result = proxy_get_property(pathOf(path), path.length, value, size);
+  if (result != OK || load<usize>(size) != 8) return 0;
+  return load<u64>(load<usize>(value));
 }
 
 /**

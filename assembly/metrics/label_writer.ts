@@ -42,6 +42,27 @@ export function writeLabel(name: string, value: string): void {
   endLabel();
 }
 
+/** Appends the label `name` with one of our own words. */
+export function writeWordLabel(name: string, words: string, index: u32): void {
+  startLabel(name);
+  writeWord(words, index);
+  endLabel();
+}
+
+/** Appends word number `index` of `words`, between which stands one space. */
+export function writeWord(words: string, index: u32): void {
+  let p = changetype<usize>(words);
+  const end = p + ((<usize>words.length) << 1);
+  for (; p < end; p += 2) {
+    const byte = load<u8>(p);
+    if (byte == 0x20) {
+      if (index-- == 0) return;
+    } else if (index == 0) {
+      store<u8>(BUFFER + length++, byte);
+    }
+  }
+}
+
 /** Appends the label `name` with the `count` bytes at `value`, cleaned and cut at `MAX_VALUE`. */
 export function writeWireLabel(name: string, value: usize, count: u32): void {
   startLabel(name);

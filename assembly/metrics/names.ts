@@ -35,51 +35,9 @@ export const enum Metric {
   GUARDED,
 }
 
-/** The metric's name; `DURATION` has its unit appended. */
-export function metricName(metric: Metric): string {
-  switch (metric) {
-    case Metric.REQUESTS:
-      return "dubbo_requests_total";
-    case Metric.RESPONSES:
-      return "dubbo_responses_total";
-    case Metric.DURATION:
-      return "dubbo_request_duration_";
-    case Metric.REQUESTS_ACTIVE:
-      return "dubbo_requests_active";
-    case Metric.REQUEST_BYTES:
-      return "dubbo_request_bytes_total";
-    case Metric.RESPONSE_BYTES:
-      return "dubbo_response_bytes_total";
-    case Metric.UNANSWERED:
-      return "dubbo_unanswered_requests_total";
-    case Metric.UNTRACKED:
-      return "dubbo_untracked_requests_total";
-    case Metric.UNMATCHED_RESPONSES:
-      return "dubbo_unmatched_responses_total";
-    case Metric.EVENTS:
-      return "dubbo_events_total";
-    case Metric.DECODE_ERRORS:
-      return "dubbo_decode_errors_total";
-    case Metric.CONNECTIONS:
-      return "dubbo_connections_total";
-    case Metric.CONNECTIONS_ACTIVE:
-      return "dubbo_connections_active";
-    case Metric.PASSTHROUGH_CONNECTIONS:
-      return "dubbo_passthrough_connections_total";
-    case Metric.ROUTED:
-      return "dubbo_routed_requests_total";
-    case Metric.UNREWRITTEN:
-      return "dubbo_unrewritten_requests_total";
-    case Metric.REFUSED_CONNECTIONS:
-      return "dubbo_refused_connections_total";
-    case Metric.MISROUTED:
-      return "dubbo_misrouted_requests_total";
-    case Metric.UNROUTED_CONNECTIONS:
-      return "dubbo_unrouted_connections_total";
-    default:
-      return "dubbo_guarded_requests_total";
-  }
-}
+/** Their names in the order of their numbers, each behind `dubbo_`; `DURATION` has its unit appended. */
+export const METRIC_NAMES =
+  "requests_total responses_total request_duration_ requests_active request_bytes_total response_bytes_total unanswered_requests_total untracked_requests_total unmatched_responses_total events_total decode_errors_total connections_total connections_active passthrough_connections_total routed_requests_total unrewritten_requests_total refused_connections_total misrouted_requests_total unrouted_connections_total guarded_requests_total";
 
 /** Whether the metric goes up and down. */
 export function isGauge(metric: Metric): bool {
@@ -92,21 +50,38 @@ export const enum Side {
   PROVIDER,
 }
 
-/** The value of label `dubbo_side`. */
-export function sideName(side: Side): string {
-  return side == Side.CONSUMER ? "consumer" : "provider";
+/** Values of label `dubbo_side`, as all of these in the order of their numbers. */
+export const SIDE_NAMES = "consumer provider";
+
+/** Which protocol a call is made in: label `dubbo_protocol`. */
+export const enum Protocol {
+  DUBBO,
+  /** Triple: gRPC's framing with at least one header `tri-…`, or its plain HTTP form. */
+  TRI,
+  /** gRPC without such a header. */
+  GRPC,
 }
 
-/** Whether a call waits for an answer: label `dubbo_call`. */
+/** Values of label `dubbo_protocol`. */
+export const PROTOCOL_NAMES = "dubbo tri grpc";
+
+/**
+ * What goes to and fro in a call: label `dubbo_call`. In the Dubbo protocol whether it waits for an
+ * answer; over HTTP on which sides more than one message was seen.
+ */
 export const enum CallKind {
   TWOWAY,
   ONEWAY,
+  UNARY,
+  CLIENT_STREAM,
+  SERVER_STREAM,
+  BIDI,
+  /** Messages could not be told from each other. */
+  UNKNOWN,
 }
 
-/** The value of label `dubbo_call`. */
-export function callName(call: u32): string {
-  return call == CallKind.TWOWAY ? "twoway" : "oneway";
-}
+/** Values of label `dubbo_call`. */
+export const CALL_NAMES = "twoway oneway unary client_stream server_stream bidi unknown";
 
 /** How a call ended: label `dubbo_outcome`. */
 export const enum Outcome {
@@ -120,19 +95,8 @@ export const enum Outcome {
   UNKNOWN,
 }
 
-/** The value of label `dubbo_outcome`. */
-export function outcomeName(outcome: u32): string {
-  switch (outcome) {
-    case Outcome.SUCCESS:
-      return "success";
-    case Outcome.EXCEPTION:
-      return "exception";
-    case Outcome.ERROR:
-      return "error";
-    default:
-      return "unknown";
-  }
-}
+/** Values of label `dubbo_outcome`. */
+export const OUTCOME_NAMES = "success exception error unknown";
 
 /** Who ended a connection first: label `dubbo_closed_by`, in the words of Envoy's own statistics. */
 export const enum ClosedBy {
@@ -144,17 +108,8 @@ export const enum ClosedBy {
   REMOTE,
 }
 
-/** The value of label `dubbo_closed_by`. */
-export function closedByName(closedBy: u32): string {
-  switch (closedBy) {
-    case ClosedBy.LOCAL:
-      return "local";
-    case ClosedBy.REMOTE:
-      return "remote";
-    default:
-      return "unknown";
-  }
-}
+/** Values of label `dubbo_closed_by`. */
+export const CLOSED_BY_NAMES = "unknown local remote";
 
 /** What an event frame says: label `dubbo_kind`. */
 export const enum EventLabel {
@@ -165,21 +120,8 @@ export const enum EventLabel {
   OTHER,
 }
 
-/** The value of label `dubbo_kind`. */
-export function eventName(event: u32): string {
-  switch (event) {
-    case EventLabel.HEARTBEAT_REQUEST:
-      return "heartbeat_request";
-    case EventLabel.HEARTBEAT_RESPONSE:
-      return "heartbeat_response";
-    case EventLabel.READONLY:
-      return "readonly";
-    case EventLabel.WRITEABLE:
-      return "writeable";
-    default:
-      return "other";
-  }
-}
+/** Values of label `dubbo_kind`. */
+export const EVENT_NAMES = "heartbeat_request heartbeat_response readonly writeable other";
 
 /** Who sent a frame: label `dubbo_direction`. */
 export const enum Direction {
@@ -189,10 +131,8 @@ export const enum Direction {
   UPSTREAM,
 }
 
-/** The value of label `dubbo_direction`. */
-export function directionName(direction: u32): string {
-  return direction == Direction.DOWNSTREAM ? "downstream" : "upstream";
-}
+/** Values of label `dubbo_direction`. */
+export const DIRECTION_NAMES = "downstream upstream";
 
 /** Why something could not be read: label `dubbo_reason`. */
 export const enum Reason {
@@ -216,29 +156,9 @@ export const enum Reason {
   OVERLOAD,
 }
 
-/** The value of label `dubbo_reason`. */
-export function reasonName(reason: u32): string {
-  switch (reason) {
-    case Reason.BAD_MAGIC:
-      return "bad_magic";
-    case Reason.BODY_TOO_LARGE:
-      return "body_too_large";
-    case Reason.TRUNCATED_FRAME:
-      return "truncated_frame";
-    case Reason.MALFORMED_REQUEST:
-      return "malformed_request";
-    case Reason.HEAD_TOO_LONG:
-      return "head_too_long";
-    case Reason.MALFORMED_ATTACHMENTS:
-      return "malformed_attachments";
-    case Reason.MALFORMED_RESPONSE:
-      return "malformed_response";
-    case Reason.MALFORMED_EVENT:
-      return "malformed_event";
-    default:
-      return "overload";
-  }
-}
+/** Values of label `dubbo_reason`. */
+export const REASON_NAMES =
+  "bad_magic body_too_large truncated_frame malformed_request head_too_long malformed_attachments malformed_response malformed_event overload";
 
 /** Why a request could not be changed as its rule or the protected keys say: label `dubbo_reason`. */
 export const enum Obstacle {
@@ -252,20 +172,9 @@ export const enum Obstacle {
   REFERENCES,
   /** The bytes are no frame of Dubbo's. */
   FOREIGN,
+  /** Over HTTP: the key or the value cannot be a header's. */
+  HEADER,
 }
 
-/** The value of label `dubbo_reason`. */
-export function obstacleName(obstacle: u32): string {
-  switch (obstacle) {
-    case Obstacle.TOO_LARGE:
-      return "too_large";
-    case Obstacle.SERIALIZATION:
-      return "serialization";
-    case Obstacle.UNDECODABLE:
-      return "undecodable";
-    case Obstacle.REFERENCES:
-      return "references";
-    default:
-      return "foreign";
-  }
-}
+/** Values of label `dubbo_reason` of these. */
+export const OBSTACLE_NAMES = "too_large serialization undecodable references foreign header";

@@ -6,28 +6,33 @@
  */
 import { serializationName, statusName } from "../dubbo/tables";
 import { define, increment, MetricType, NO_METRIC, record } from "../host/metrics";
+import { GRPC_STATUS_NAMES } from "../triple/grpc_status";
 import {
   startName,
   writeLabel,
   writeText,
   writeWireLabel,
+  writeWord,
+  writeWordLabel,
   writtenLength,
   writtenStart,
 } from "./label_writer";
 import {
-  callName,
-  closedByName,
-  directionName,
-  eventName,
+  CALL_NAMES,
+  CLOSED_BY_NAMES,
+  DIRECTION_NAMES,
+  EVENT_NAMES,
   isGauge,
   Metric,
-  metricName,
-  obstacleName,
-  outcomeName,
-  reasonName,
-  sideName,
+  METRIC_NAMES,
+  OBSTACLE_NAMES,
+  OUTCOME_NAMES,
+  Protocol,
+  PROTOCOL_NAMES,
+  REASON_NAMES,
+  SIDE_NAMES,
 } from "./names";
-import { Cell, Series } from "./series";
+import { Cell, cellKey, Series } from "./series";
 
 const NANOSECONDS_IN_MICROSECOND: u64 = 1000;
 const NANOSECONDS_IN_MILLISECOND: u64 = 1000000;
@@ -60,20 +65,21 @@ export class Recorder {
   }
 
   /** Records that a call of `series` was answered after `nanoseconds`. */
-  recordDuration(series: Series, nanoseconds: u64): void {
+  recordDuration(series: Series, nanoseconds: u64, protocol: Protocol = Protocol.DUBBO): void {
     if (!this.tellsAll) return;
     const micros = this.durationInMicroseconds;
-    if (!series.durationDefined) {
+    const cell = series.cell(cellKey(Metric.DURATION, 0, 0, protocol));
+    if (!cell.isDefined) {
       startName();
-      writeSeriesLabels(series);
-      writeText(metricName(Metric.DURATION));
+      writeSeriesLabels(series, protocol);
+      writeMetricName(Metric.DURATION);
       writeText(micros ? "microseconds" : "milliseconds");
-      series.durationId = define(MetricType.HISTOGRAM, writtenStart(), writtenLength());
-      series.durationDefined = true;
+      cell.metricId = define(MetricType.HISTOGRAM, writtenStart(), writtenLength());
+      cell.isDefined = true;
     }
-    if (series.durationId == NO_METRIC) return;
+    if (cell.metricId == NO_METRIC) return;
     const unit = micros ? NANOSECONDS_IN_MICROSECOND : NANOSECONDS_IN_MILLISECOND;
-    record(series.durationId, nanoseconds / unit);
+    record(cell.metricId, nanoseconds / unit);
   }
 
   /** Tells Envoy all that was added since the last flush. */
@@ -99,47 +105,53 @@ export class Recorder {
   }
 }
 
+function writeMetricName(metric: Metric): void {
+  writeText("dubbo_");
+  writeWord(METRIC_NAMES, metric);
+}
+
 function defineCell(cell: Cell): void {
   startName();
-  writeSeriesLabels(cell.series);
+  writeSeriesLabels(cell.series, cell.protocol);
   const first = cell.firstLabel;
   const metric = cell.metric;
   switch (metric) {
     case Metric.REQUESTS:
-      writeLabel("dubbo_call", callName(first));
+      writeWordLabel("dubbo_call", CALL_NAMES, first);
       writeLabel("dubbo_serialization", serializationName(cell.secondLabel));
       break;
     case Metric.RESPONSES:
-      writeLabel("dubbo_status", statusName(first));
-      writeLabel("dubbo_outcome", outcomeName(cell.secondLabel));
+      if (cell.protocol == Protocol.DUBBO) writeLabel("dubbo_status", statusName(first));
+      else writeWordLabel("dubbo_status", GRPC_STATUS_NAMES, first);
+      writeWordLabel("dubbo_outcome", OUTCOME_NAMES, cell.secondLabel);
       break;
     case Metric.UNANSWERED:
-      writeLabel("dubbo_closed_by", closedByName(first));
+      writeWordLabel("dubbo_closed_by", CLOSED_BY_NAMES, first);
       break;
     case Metric.EVENTS:
-      writeLabel("dubbo_kind", eventName(first));
-      writeLabel("dubbo_direction", directionName(cell.secondLabel));
+      writeWordLabel("dubbo_kind", EVENT_NAMES, first);
+      writeWordLabel("dubbo_direction", DIRECTION_NAMES, cell.secondLabel);
       break;
     case Metric.UNMATCHED_RESPONSES:
-      writeLabel("dubbo_direction", directionName(first));
+      writeWordLabel("dubbo_direction", DIRECTION_NAMES, first);
       break;
     case Metric.DECODE_ERRORS:
-      writeLabel("dubbo_reason", reasonName(first));
+      writeWordLabel("dubbo_reason", REASON_NAMES, first);
       break;
     case Metric.UNREWRITTEN:
     case Metric.REFUSED_CONNECTIONS:
-      writeLabel("dubbo_reason", obstacleName(first));
+      writeWordLabel("dubbo_reason", OBSTACLE_NAMES, first);
       break;
     default:
       break;
   }
-  writeText(metricName(metric));
+  writeMetricName(metric);
   const type = isGauge(metric) ? MetricType.GAUGE : MetricType.COUNTER;
   cell.metricId = define(type, writtenStart(), writtenLength());
   cell.isDefined = true;
 }
 
-function writeSeriesLabels(series: Series): void {
+function writeSeriesLabels(series: Series, protocol: Protocol): void {
   let name = series.names;
   if (series.interfaceLength != 0) {
     writeWireLabel("dubbo_interface", name, series.interfaceLength);
@@ -155,6 +167,6 @@ function writeSeriesLabels(series: Series): void {
   }
   if (series.groupLength != 0) writeWireLabel("dubbo_group", name, series.groupLength);
   if (series.ruleLength != 0) writeWireLabel("dubbo_rule", name, series.ruleLength);
-  writeLabel("dubbo_side", sideName(series.side));
-  writeLabel("dubbo_protocol", "dubbo");
+  writeWordLabel("dubbo_side", SIDE_NAMES, series.side);
+  writeWordLabel("dubbo_protocol", PROTOCOL_NAMES, protocol);
 }

@@ -2,13 +2,13 @@
  * Everything that is counted under one set of names: an interface, a method, a side.
  *
  * A series keeps its names as they came and finds its cells; registry.ts makes series. One cell is one
- * counter or gauge of Envoy's, with what was added to it since Envoy was last told. Cells of a series
+ * counter, gauge or histogram of Envoy's, with what was added to it since Envoy was last told. Cells of a series
  * are told apart by a key, the metric and up to two label values, all small numbers:
  *
- *     key   bits 0–7 metric   bits 8–15 first label   bits 16–23 second label
+ *     key   bits 0–7 metric   bits 8–15 first label   bits 16–23 second label   bits 24–31 protocol
  */
 import { NO_METRIC } from "../host/metrics";
-import { Metric, Side } from "./names";
+import { Metric, Protocol, Side } from "./names";
 
 
 @unmanaged
@@ -41,15 +41,24 @@ export class Cell {
   }
 
   get secondLabel(): u32 {
-    return this.key >> 16;
+    return (this.key >> 16) & 0xff;
+  }
+
+  get protocol(): Protocol {
+    return <Protocol>(this.key >> 24);
   }
 }
 
-/** Makes a cell's key of a metric and the numbers of its label values, each below 256. */
+/** Makes a cell's key of a metric, the numbers of its label values, each below 256, and its protocol. */
 // @ts-ignore: decorator
 @inline
-export function cellKey(metric: Metric, firstLabel: u32 = 0, secondLabel: u32 = 0): u32 {
-  return (metric as u32) | (firstLabel << 8) | (secondLabel << 16);
+export function cellKey(
+  metric: Metric,
+  firstLabel: u32 = 0,
+  secondLabel: u32 = 0,
+  protocol: Protocol = Protocol.DUBBO,
+): u32 {
+  return (metric as u32) | (firstLabel << 8) | (secondLabel << 16) | ((protocol as u32) << 24);
 }
 
 /** Metrics below this number, which every call counts, have their last cell at hand. */
@@ -73,9 +82,6 @@ export class Series {
   /** A rule's name, which then is the only name. */
   ruleLength: u32 = 0;
   side: Side;
-  /** The host's id of the duration histogram; meaningful if `durationDefined`. */
-  durationId: u32 = 0;
-  durationDefined: bool = false;
   private cells: Cell | null = null;
   // The cell used last of each metric that every call counts, by the metric's number.
   private last0: Cell | null = null;

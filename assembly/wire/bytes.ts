@@ -56,6 +56,12 @@ export function sameAscii(p: usize, length: u32, text: string): bool {
   return true;
 }
 
+/** Whether the `length` bytes at `p` begin with the characters of `text`, which must be ASCII. */
+export function hasPrefix(p: usize, length: u32, text: string): bool {
+  const count = <u32>text.length;
+  return length >= count && sameAscii(p, count, text);
+}
+
 /** `number` with its two bytes changed round, to be stored big endian. */
 export function bswapU16(number: u32): u16 {
   return bswap<u16>(<u16>number);

@@ -62,7 +62,7 @@ export function labConfig(ports: Ports, change?: LabOptions["change"]): Json {
     admin: ports.admin,
   });
   config.static_resources.listeners = listenersOf(config).filter(
-    ({ name }) => name !== "dubbo_tcp_routed",
+    ({ name }) => name !== "dubbo_tcp_routed" && name !== "triple",
   );
   for (const plugin of wasmPlugins(config)) delete plugin.configuration.value.routing;
   config.stats_flush_interval = "0.2s";

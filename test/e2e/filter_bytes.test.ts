@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { concat, fixture, fixtureIndex, request, response } from "../host/frames.ts";
 import { hessianString } from "../host/hessian2.ts";
 import { Expected, sumOf } from "./envoy_series.ts";
@@ -11,6 +12,8 @@ import { dial, digest, pair, Upstream } from "./envoy_sockets.ts";
 const GET = { interface: "com.k8s.User.UserProvider", method: "GetUser" };
 const SERIALIZATIONS = { hessian2: 2, java: 3, compactedjava: 4, fastjson2: 23 };
 const MIB = 1024 * 1024;
+/** Far more than a worker needs to tell all its metrics. */
+const SETTLE_MS = 500;
 /** The protocol's limit of a body, 8 MiB. */
 const MOST = 8 * MIB;
 
@@ -87,6 +90,8 @@ describe("bytes", LIMIT, () => {
       const total = sumOf(values, "connections_total");
       return total === 3 && sumOf(values, "connections_active") === 0;
     });
+    // The worker tells one metric after the other: a scrape may come in between.
+    await sleep(SETTLE_MS);
     const { values } = await lab.scrape();
     const grown = (metric: string, labels: Record<string, string>) =>
       sumOf(values, metric, labels) - sumOf(before.values, metric, labels);

@@ -155,12 +155,14 @@ describe("connection mode without early data", { ...LIMIT, concurrency: 4 }, () 
   test("clients that go while they wait leave nothing behind", async (t) => {
     const routed = await startRoutedLab({ change: withoutEarlyData });
     t.after(() => routed.stop());
+    const active = series("connections_active");
     const gone = await Promise.all([1, 2, 3].map(() => dial(routed.routedPort)));
+    // A connection that is reset before Envoy accepts it is none.
+    await until("three connections", async () => (await routed.lab.own(active)) === 3);
     for (const { socket } of gone) socket.destroy();
     const caller = await Caller.dial(routed.routedPort);
     assert.deepEqual(podsOf(await caller.ask([GET_USER])), { "user-v1": 1 });
     await routingSeries(routed.lab, { [UNROUTED]: 4 });
-    const active = series("connections_active");
     await until("one open connection", async () => (await routed.lab.own(active)) === 1);
     caller.close();
   });

@@ -144,6 +144,8 @@ export function asCommitted(config: Json, routedPort: number, secondPort: number
   const listeners = listenersOf(config);
   for (const committed of listenersOf(readConfig())) {
     const found = listeners.find(({ name }) => name === committed.name);
+    // That one has peers of its own: triple_setup.ts.
+    if (committed.name === "triple") continue;
     const [plugin] = wasmPlugins(committed);
     if (found === undefined) listeners.push(committed);
     else if (plugin !== undefined) wasmPlugins(found)[0]!.configuration = plugin.configuration;

@@ -23,6 +23,8 @@ export const Action = { Continue: 0, StopIteration: 1 } as const;
 
 /** First argument of `proxy_get_buffer_bytes` and `proxy_set_buffer_bytes`. */
 export const BufferType = {
+  HttpRequestBody: 0,
+  HttpResponseBody: 1,
   NetworkDownstreamData: 2,
   NetworkUpstreamData: 3,
   VmConfiguration: 6,
@@ -58,4 +60,8 @@ export const ALLOWED_FUNCTIONS: readonly string[] = [
   "proxy_continue_stream",
   "proxy_get_shared_data",
   "proxy_set_shared_data",
+  "proxy_get_header_map_value",
+  "proxy_get_header_map_pairs",
+  "proxy_replace_header_map_value",
+  "proxy_remove_header_map_value",
 ];

@@ -53,6 +53,7 @@ export class Connection implements HostContext {
   readonly id: number;
   readonly plugin: Plugin;
   readonly connection: Connection = this;
+  readonly stream = null;
   readonly properties: Properties;
   /** What `proxy_on_new_connection` returned, see `Action`. */
   readonly newConnectionAction: number;

@@ -1,4 +1,4 @@
-// One Wasm VM as Envoy runs it for network filters, strict where Envoy is lenient.
+// One Wasm VM as Envoy runs it for network and HTTP filters, strict where Envoy is lenient.
 //
 //   const vm = Vm.load(readFileSync("build/dubbo.wasm"));
 //   const connection = vm.plugin({ config: "{}" }).connect();
@@ -7,7 +7,7 @@
 //   vm.tick();
 //   vm.metrics();                        // series → value
 //
-// It does not emulate threads, sockets or HTTP. A host call that this project does not expect is
+// It does not emulate threads, sockets or how HTTP is read. A host call that this project does not expect is
 // an error (errors.ts); after one, as after a trap, the VM is dead.
 
 import { ALLOWED_FUNCTIONS } from "./abi.ts";

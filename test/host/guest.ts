@@ -20,6 +20,12 @@ export interface GuestBodies {
   downstreamClose?: string;
   upstreamClose?: string;
   done?: string;
+  requestHeaders?: string;
+  requestBody?: string;
+  requestTrailers?: string;
+  responseHeaders?: string;
+  responseBody?: string;
+  responseTrailers?: string;
   log?: string;
   delete?: string;
 }
@@ -46,6 +52,13 @@ const HOST_FUNCTIONS: [name: string, parameters: string][] = [
   ],
   ["proxy_close_stream", "stream: u32"],
   ["proxy_clear_route_cache", ""],
+  ["proxy_get_header_map_value", "map: u32, key: usize, size: u32, value: usize, valueSize: usize"],
+  ["proxy_get_header_map_pairs", "map: u32, pairs: usize, size: usize"],
+  [
+    "proxy_replace_header_map_value",
+    "map: u32, key: usize, size: u32, value: usize, valueSize: u32",
+  ],
+  ["proxy_remove_header_map_value", "map: u32, key: usize, size: u32"],
 ];
 
 /** `A`, `B`, `C`: eight bytes each for results; `SCRATCH`: where malloc puts the host's bytes. */
@@ -98,6 +111,12 @@ export function proxy_on_downstream_data(ctx: u32, size: u32, end: u32): u32 ${a
 export function proxy_on_upstream_data(ctx: u32, size: u32, end: u32): u32 ${action(bodies.upstream)}
 export function proxy_on_downstream_connection_close(ctx: u32, peer: u32): void { ${bodies.downstreamClose ?? ""} }
 export function proxy_on_upstream_connection_close(ctx: u32, peer: u32): void { ${bodies.upstreamClose ?? ""} }
+export function proxy_on_request_headers(ctx: u32, count: u32, end: u32): u32 ${action(bodies.requestHeaders)}
+export function proxy_on_request_body(ctx: u32, size: u32, end: u32): u32 ${action(bodies.requestBody)}
+export function proxy_on_request_trailers(ctx: u32, count: u32): u32 ${action(bodies.requestTrailers)}
+export function proxy_on_response_headers(ctx: u32, count: u32, end: u32): u32 ${action(bodies.responseHeaders)}
+export function proxy_on_response_body(ctx: u32, size: u32, end: u32): u32 ${action(bodies.responseBody)}
+export function proxy_on_response_trailers(ctx: u32, count: u32): u32 ${action(bodies.responseTrailers)}
 export function proxy_on_done(ctx: u32): u32 ${answer(bodies.done)}
 export function proxy_on_log(ctx: u32): void { ${bodies.log ?? ""} }
 export function proxy_on_delete(ctx: u32): void { ${bodies.delete ?? ""} }

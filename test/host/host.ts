@@ -7,12 +7,18 @@ import type { Connection } from "./connection.ts";
 import type { Vm } from "./emulator.ts";
 import { HostError } from "./errors.ts";
 import { concat } from "./hex.ts";
+import { headerFunctions } from "./host_http.ts";
 
 type HostFunction = (...args: never[]) => number;
 
 const DATA_CALLBACK: Record<number, string> = {
   [BufferType.NetworkDownstreamData]: "proxy_on_downstream_data",
   [BufferType.NetworkUpstreamData]: "proxy_on_upstream_data",
+};
+
+const BODY_CALLBACK: Record<number, string> = {
+  [BufferType.HttpRequestBody]: "proxy_on_request_body",
+  [BufferType.HttpResponseBody]: "proxy_on_response_body",
 };
 
 /** The connection whose buffer of this type is open to the running callback. */
@@ -30,6 +36,11 @@ function bufferBytes(vm: Vm, type: number): Uint8Array {
   if (type === BufferType.PluginConfiguration) {
     if (vm.callback === "proxy_on_configure") return vm.caller.plugin.configuration;
     throw new HostError(`the plugin's configuration is not open in ${vm.callback}`);
+  }
+  const body = BODY_CALLBACK[type];
+  if (body !== undefined) {
+    const { stream } = vm.caller;
+    if (stream !== null && vm.callback === body && vm.caller === vm.running) return stream.body;
   }
   const connection = openBuffer(vm, type);
   return type === BufferType.NetworkDownstreamData
@@ -173,10 +184,10 @@ function propertyFunctions(vm: Vm): Record<string, HostFunction> {
     proxy_set_property(pointer: number, size: number, valuePointer: number, valueSize: number) {
       const path = vm.memory.text(pointer, size, "a property's path");
       const value = vm.memory.copy(valuePointer, valueSize, "a property's value");
-      const { connection } = vm.caller;
-      if (connection === null) return Status.NotFound;
-      connection.properties.set(path, value);
-      connection.filterState.set(`wasm.${path}`, Buffer.from(value).toString("utf8"));
+      const owner = vm.caller.connection ?? vm.caller.stream;
+      if (owner === null) return Status.NotFound;
+      owner.properties.set(path, value);
+      owner.filterState.set(`wasm.${path}`, Buffer.from(value).toString("utf8"));
       return Status.Ok;
     },
     proxy_get_shared_data(
@@ -234,5 +245,6 @@ export function hostFunctions(vm: Vm): Record<string, HostFunction> {
     ...streamFunctions(vm),
     ...metricFunctions(vm),
     ...propertyFunctions(vm),
+    ...headerFunctions(vm),
   };
 }

@@ -4,6 +4,7 @@ import type { LogLine, Vm } from "./emulator.ts";
 import { Connection, type ConnectionOptions } from "./connection.ts";
 import type { HostContext } from "./context.ts";
 import { HostError } from "./errors.ts";
+import { HttpStream } from "./http_stream.ts";
 import { Properties, type PropertyValues } from "./properties.ts";
 
 const EMPTY = new Uint8Array(0);
@@ -21,6 +22,7 @@ export class Plugin implements HostContext {
   readonly id: number;
   readonly plugin: Plugin = this;
   readonly connection = null;
+  readonly stream = null;
   readonly properties: Properties;
   readonly configuration: Uint8Array;
   /** What the module logged when it refused to start with this configuration. */
@@ -50,10 +52,20 @@ export class Plugin implements HostContext {
 
   /** A client connects to the listener that has this plugin. */
   connect(options: ConnectionOptions = {}): Connection {
+    this.#mustServe();
+    return new Connection(this.#vm, this, options);
+  }
+
+  /** A request begins in the HTTP connection manager that has this plugin; send its headers next. */
+  openStream(properties: PropertyValues = {}): HttpStream {
+    this.#mustServe();
+    return new HttpStream(this.#vm, this, properties);
+  }
+
+  #mustServe(): void {
     if (this.refused !== undefined || this.#deleted) {
       throw new HostError(`plugin ${this.id} takes no connections: refused or shut down`);
     }
-    return new Connection(this.#vm, this, options);
   }
 
   /** Its listener is gone: `proxy_on_done`, then `proxy_on_delete` unless the module asks to wait. */

@@ -1,0 +1,157 @@
+/**
+ * One HTTP stream that is a call: its messages, its answer, and what is counted of it.
+ *
+ * A call in flight is counted as active from its first headers on, and as a request at its end: only
+ * then it can be told whether more than one message went to and fro. What Envoy answers in the server's
+ * place, such as UNAVAILABLE after a reset, is an answer; a stream that ends without the end of a
+ * response is unanswered.
+ */
+import { BufferType } from "../host/buffers";
+import { now } from "../host/clock";
+import { HeaderMap, headerValue } from "../host/headers";
+import { responseCode, responseFlags } from "../host/properties";
+import { CallKind, ClosedBy, Metric, Outcome, Protocol } from "../metrics/names";
+import { cellKey, Series } from "../metrics/series";
+import { Plugin } from "../plugin";
+import { Span } from "../wire/span";
+import { GRPC_OK, GRPC_UNKNOWN, parseGrpcStatus, statusOfHttp } from "./grpc_status";
+import { protectTrailers } from "./header_router";
+import { Form, HttpRequest } from "./http_request";
+import { MessageCounter } from "./message_counter";
+
+/** Bits of Envoy's response flags for a client that went: `DC` and `DR` (stream_info.h). */
+const CLIENT_WENT: u64 = (1 << 14) | (1 << 28);
+
+const VALUE = memory.data(16);
+
+
+@unmanaged
+@final
+export class HttpCall {
+  /** For the table of contexts: the host's number of the stream. */
+  hash: u32 = 0;
+  /** The next of its chain there, or of the calls that are not in use. */
+  hashNext: HttpCall | null = null;
+  private plugin: Plugin;
+  private series: Series;
+  private protocol: Protocol = Protocol.GRPC;
+  private form: Form = Form.NONE;
+  private serialization: u32 = 0;
+  private isAnswered: bool = false;
+  private startedAt: u64 = 0;
+  private requestBytes: i64 = 0;
+  private responseBytes: i64 = 0;
+  private asked: MessageCounter = new MessageCounter();
+  private answered: MessageCounter = new MessageCounter();
+
+  /** Makes one to be started. */
+  constructor(plugin: Plugin, series: Series) {
+    this.plugin = plugin;
+    this.series = series;
+  }
+
+  /** The call that `request` has just read begins as stream `id`. */
+  start(id: u32, plugin: Plugin, series: Series, request: HttpRequest): void {
+    this.hash = id;
+    this.plugin = plugin;
+    this.series = series;
+    this.protocol = request.protocol;
+    this.form = request.form;
+    this.serialization = request.serialization;
+    this.isAnswered = false;
+    this.startedAt = now();
+    this.requestBytes = 0;
+    this.responseBytes = 0;
+    this.asked.clear();
+    this.answered.clear();
+    this.add(Metric.REQUESTS_ACTIVE, 1);
+  }
+
+  /** `size` bytes of the request's body; call it in their callback only. */
+  onRequestBody(size: u32): void {
+    this.requestBytes += size;
+    if (this.form == Form.GRPC) this.asked.read(BufferType.HTTP_REQUEST_BODY, size);
+  }
+
+  /** The request's trailers are open: protected keys go away there too. */
+  onRequestTrailers(): void {
+    const routing = this.plugin.config.routing;
+    if (routing) protectTrailers(routing);
+  }
+
+  /** `size` bytes of the response's body, and whether they are its last. */
+  onResponseBody(size: u32, isEnd: bool): void {
+    this.responseBytes += size;
+    if (this.form == Form.GRPC) this.answered.read(BufferType.HTTP_RESPONSE_BODY, size);
+    if (isEnd) this.onResponseEnd(GRPC_UNKNOWN, false);
+  }
+
+  /** The response's headers or trailers `map`, which are open now and end it. */
+  onLastHeaders(map: HeaderMap): void {
+    const value = changetype<Span>(VALUE);
+    headerValue(map, "grpc-status", value);
+    this.onResponseEnd(parseGrpcStatus(value), value.start != 0);
+  }
+
+  /** The stream has ended; the call is not to be used any more until it is started again. */
+  end(): void {
+    if (!this.isAnswered) {
+      this.countRequest();
+      this.add(Metric.UNANSWERED, 1, closedBy());
+    }
+    this.plugin.release();
+  }
+
+  /** @param isTold whether the response said its gRPC status itself */
+  private onResponseEnd(told: u32, isTold: bool): void {
+    if (this.isAnswered) return;
+    this.isAnswered = true;
+    let status = told;
+    let outcome = Outcome.ERROR;
+    if (isTold) {
+      if (status == GRPC_OK) outcome = Outcome.SUCCESS;
+      // What a service throws arrives as UNKNOWN, in Dubbo's implementations and in gRPC's.
+      else if (status == GRPC_UNKNOWN) outcome = Outcome.EXCEPTION;
+    } else {
+      const code = responseCode();
+      const isGood = code >= 200 && code < 300;
+      status = isGood ? GRPC_UNKNOWN : statusOfHttp(code);
+      if (isGood) outcome = Outcome.UNKNOWN;
+      if (isGood && this.form == Form.PLAIN) {
+        status = GRPC_OK;
+        outcome = Outcome.SUCCESS;
+      }
+    }
+    this.countRequest();
+    this.add(Metric.RESPONSES, 1, status, outcome);
+    this.add(Metric.RESPONSE_BYTES, this.responseBytes);
+    const time = now();
+    // The system's clock may have been set back meanwhile.
+    const duration = time > this.startedAt ? time - this.startedAt : 0;
+    this.plugin.recorder.recordDuration(this.series, duration, this.protocol);
+  }
+
+  private countRequest(): void {
+    this.add(Metric.REQUESTS, 1, this.kind(), this.serialization);
+    this.add(Metric.REQUEST_BYTES, this.requestBytes);
+    this.add(Metric.REQUESTS_ACTIVE, -1);
+  }
+
+  private kind(): CallKind {
+    if (this.form == Form.GRPC_WEB) return CallKind.UNKNOWN;
+    if (this.asked.isStream) return this.answered.isStream ? CallKind.BIDI : CallKind.CLIENT_STREAM;
+    return this.answered.isStream ? CallKind.SERVER_STREAM : CallKind.UNARY;
+  }
+
+  private add(metric: Metric, amount: i64, firstLabel: u32 = 0, secondLabel: u32 = 0): void {
+    const key = cellKey(metric, firstLabel, secondLabel, this.protocol);
+    this.plugin.recorder.add(this.series, key, amount);
+  }
+}
+
+/** Who ended the stream whose `proxy_on_done` is running. */
+function closedBy(): ClosedBy {
+  const flags = responseFlags();
+  if (flags == 0) return ClosedBy.UNKNOWN;
+  return (flags & CLIENT_WENT) != 0 ? ClosedBy.REMOTE : ClosedBy.LOCAL;
+}
