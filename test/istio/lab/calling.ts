@@ -1,0 +1,66 @@
+// Calls that are made all the time from inside of a pod, while something else happens; see caller.ts.
+
+import type { ManagedProcess } from "../../../demo/local/processes.ts";
+import { fromRoot, ROOT } from "../../../demo/local/repository.ts";
+import type { Pod } from "./pod.ts";
+
+/** How to call. */
+export interface CallingOptions {
+  /** host:port, as the pod sees it. */
+  dubbo: string;
+  /** Each call over a connection of its own. */
+  fresh?: boolean;
+}
+
+/** A process that calls; `startCalling` makes them. */
+export class Calling {
+  readonly #process: ManagedProcess;
+
+  constructor(process: ManagedProcess) {
+    this.#process = process;
+  }
+
+  /** Who has answered each call so far, or "failed" and why. */
+  get outcomes(): string[] {
+    // What follows the last line's end is not complete.
+    return this.#process.log.split("\n").slice(0, -1);
+  }
+
+  /** The calls that were not answered. */
+  get failures(): string[] {
+    return this.outcomes.filter((outcome) => outcome.startsWith("failed"));
+  }
+
+  /** Resolved once this is true of the outcomes. Rejects after the time. */
+  async until(what: string, ms: number, holds: (outcomes: string[]) => boolean): Promise<void> {
+    await this.#process.waitUntil(what, ms, () => holds(this.outcomes));
+  }
+
+  /** Ends it, after the call that is under way; gives the outcomes of all calls. */
+  async stop(): Promise<string[]> {
+    await this.#process.stop();
+    return this.outcomes;
+  }
+}
+
+/** Starts to call. The caller has to stop it. */
+export function startCalling(pod: Pod, { dubbo, fresh }: CallingOptions): Calling {
+  const args = ["--dubbo", dubbo, ...(fresh ? ["--fresh"] : [])];
+  return new Calling(pod.start(program(pod, args)));
+}
+
+/** Makes so many calls, one after another, and gives their outcomes. */
+export async function callTimes(
+  pod: Pod,
+  { dubbo, fresh }: CallingOptions,
+  count: number,
+): Promise<string[]> {
+  const args = ["--dubbo", dubbo, "--count", String(count), ...(fresh ? ["--fresh"] : [])];
+  return (await pod.run(program(pod, args))).trim().split("\n");
+}
+
+function program(pod: Pod, args: string[]) {
+  const file = fromRoot("test", "istio", "lab", "caller.ts");
+  const command = [process.execPath, "--import", "tsx", file, ...args];
+  return { name: `caller in ${pod.object.metadata.name}`, command, cwd: ROOT };
+}

@@ -1,0 +1,52 @@
+// Changes to Deployments: what the API server fills in, and what kubectl's commands do to them.
+
+import type { Json } from "../../../demo/local/envoy_config.ts";
+import type { KubernetesObject } from "./kubernetes.ts";
+
+/** A copy with these variables in its first container: `kubectl set env`. */
+export function withEnvironment(
+  deployment: KubernetesObject,
+  variables: Record<string, string>,
+): KubernetesObject {
+  const copy = structuredClone(deployment);
+  const [container] = copy.spec.template.spec.containers as [Json];
+  const kept = ((container.env ?? []) as Json[]).filter(({ name }) => !(name in variables));
+  const added = Object.entries(variables).map(([name, value]) => ({ name, value }));
+  container.env = [...kept, ...added];
+  return copy;
+}
+
+/** A copy with these annotations on its pods. */
+export function withAnnotations(
+  deployment: KubernetesObject,
+  annotations: Record<string, string>,
+): KubernetesObject {
+  const copy = structuredClone(deployment);
+  const { metadata } = copy.spec.template;
+  metadata.annotations = { ...metadata.annotations, ...annotations };
+  return copy;
+}
+
+/**
+ * A copy with what the API server fills in and Istio counts on: without a probe's timeout the agent
+ * would give up at once.
+ */
+export function withDefaults(deployment: KubernetesObject): KubernetesObject {
+  const copy = structuredClone(deployment);
+  for (const container of copy.spec.template.spec.containers as Json[]) {
+    for (const kind of ["startupProbe", "readinessProbe", "livenessProbe"]) {
+      if (container[kind] !== undefined)
+        container[kind] = { timeoutSeconds: 1, ...container[kind] };
+    }
+  }
+  return copy;
+}
+
+/** A copy whose sidecar mounts no volume of the pod's. */
+export function withoutMounts(deployment: KubernetesObject): KubernetesObject {
+  const copy = structuredClone(deployment);
+  const { annotations } = copy.spec.template.metadata;
+  delete annotations["sidecar.istio.io/userVolume"];
+  delete annotations["sidecar.istio.io/userVolumeMount"];
+  return copy;
+}

@@ -1,0 +1,79 @@
+// The network of a lab: one bridge, on which the test's own processes have HOST and each pod has an
+// address. It exists only inside the network namespace that ../private makes.
+
+import { output } from "./commands.ts";
+
+/** The address of the test's side; for pods it is that of their node and of istiod. */
+export const HOST = "10.244.0.1";
+/** Addresses of pods are POD_PREFIX and a number from 2 to 254. */
+const POD_PREFIX = "10.244.0";
+const BRIDGE = "mesh0";
+/** The bridge, and interfaces of pods; see `connectPod`. */
+const OURS = /^(mesh0|pod\d+)$/;
+const PREFIX_BITS = 24;
+const MOST_PODS = 250;
+
+/**
+ * Makes the bridge, in place of what a test before may have left behind. Rejects in a network
+ * namespace that has more than the loopback and ours.
+ */
+export async function openNetwork(): Promise<void> {
+  const others = (await interfaces()).filter((name) => !OURS.test(name));
+  if (others.length > 0) {
+    throw new Error(
+      `not in a network namespace of its own (there is ${others}): ` +
+        `use test/istio/private, as "npm run test:istio" does`,
+    );
+  }
+  await closeNetwork();
+  await ip("link", "set", "lo", "up");
+  await ip("link", "add", BRIDGE, "type", "bridge");
+  await ip("address", "add", `${HOST}/${PREFIX_BITS}`, "dev", BRIDGE);
+  await ip("link", "set", BRIDGE, "up");
+}
+
+/**
+ * Takes the bridge away, and the pods' interfaces: by itself the kernel does that only when the last
+ * socket of their namespace has given up on its peer.
+ */
+export async function closeNetwork(): Promise<void> {
+  const ours = (await interfaces()).filter((name) => OURS.test(name));
+  for (const name of ours) {
+    await ip("link", "delete", name).catch(async (error: Error) => {
+      // It may have gone by itself just now.
+      if ((await interfaces()).includes(name)) throw error;
+    });
+  }
+}
+
+/** The address of the pod with this number, from 0 on. Throws where there is none left. */
+export function podAddress(number: number): string {
+  if (number >= MOST_PODS) throw new Error(`no address for pod ${number}`);
+  return `${POD_PREFIX}.${number + 2}`;
+}
+
+/** Gives the network namespace of a process an interface on the bridge. */
+export async function connectPod(pid: number, address: string): Promise<void> {
+  const name = `pod${address.split(".")[3]}`;
+  const peer = ["peer", "name", "eth0", "netns", String(pid)];
+  await ip("link", "add", name, "type", "veth", ...peer);
+  await ip("link", "set", name, "master", BRIDGE, "up");
+  const inside = async (...args: string[]) => {
+    await output("nsenter", ["--target", String(pid), "--net", "ip", ...args]);
+  };
+  await inside("link", "set", "lo", "up");
+  await inside("address", "add", `${address}/${PREFIX_BITS}`, "dev", "eth0");
+  await inside("link", "set", "eth0", "up");
+  // Services have addresses that nobody has: there has to be a way to send to them.
+  await inside("route", "add", "default", "via", HOST);
+}
+
+/** Names of all interfaces but the loopback. */
+async function interfaces(): Promise<string[]> {
+  const links = JSON.parse(await output("ip", ["-json", "link"])) as { ifname: string }[];
+  return links.map(({ ifname }) => ifname).filter((name) => name !== "lo");
+}
+
+async function ip(...args: string[]): Promise<void> {
+  await output("ip", args);
+}

@@ -1,0 +1,181 @@
+// A pod that runs: what its specification says, after injection, done by real processes in its own
+// namespaces. The init container's traffic capture, Istio's agent and Envoy, and the application.
+
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { findEnvoy } from "../../../demo/local/envoy_binary.ts";
+import type { Json } from "../../../demo/local/envoy_config.ts";
+import type { ManagedProcess } from "../../../demo/local/processes.ts";
+import { answers } from "../../../demo/local/readiness.ts";
+import { ROOT } from "../../../demo/local/repository.ts";
+import { bootstrapTemplate, istioCommand } from "./commands.ts";
+import { environmentOf, expanded } from "./environment.ts";
+import type { KubernetesObject, PodObject } from "./kubernetes.ts";
+import { openSandbox, type ContainerProcess, type Mount, type Sandbox } from "./sandbox.ts";
+import { makeVolumes } from "./volumes.ts";
+
+/** What a pod needs to know of the cluster around it. */
+export interface Surroundings {
+  /** For files of the pod. */
+  folder: string;
+  /** Where ConfigMaps are looked up. */
+  objects: readonly KubernetesObject[];
+  /** The file that is /etc/resolv.conf in the pod. */
+  resolver: string;
+  /** By container: what runs instead of its own program, with its environment. */
+  programs: Record<string, string[]>;
+}
+
+const PROXY = "istio-proxy";
+const AGENT = "/usr/local/bin/pilot-agent";
+const READY_MS = 60_000;
+const PROBE_PERIOD_MS = 250;
+const SCRAPE_MS = 10_000;
+
+/** A pod; `startPod` makes them. */
+export class Pod {
+  readonly object: PodObject;
+  /** Its sidecar: agent and Envoy in one log. Absent where none was injected. */
+  readonly proxy: ManagedProcess | undefined;
+  /** Its own containers. */
+  readonly applications: ManagedProcess[];
+  readonly #sandbox: Sandbox;
+
+  constructor(
+    object: PodObject,
+    sandbox: Sandbox,
+    proxy: ManagedProcess | undefined,
+    applications: ManagedProcess[],
+  ) {
+    this.object = object;
+    this.proxy = proxy;
+    this.applications = applications;
+    this.#sandbox = sandbox;
+  }
+
+  /** Its address. */
+  get address(): string {
+    return this.object.status.podIP;
+  }
+
+  /** Starts a process beside its containers, as `kubectl exec` does it. The caller has to stop it. */
+  start(process: ContainerProcess): ManagedProcess {
+    return this.#sandbox.start(process);
+  }
+
+  /** Runs a process to its end, and gives its standard output. */
+  async run(process: ContainerProcess): Promise<string> {
+    return this.#sandbox.run(process);
+  }
+
+  /** What Envoy's admin interface answers, e.g. to GET config_dump. */
+  async admin(path: string, method: "GET" | "POST" = "GET"): Promise<string> {
+    const command = [AGENT, "request", method, path];
+    return this.#sandbox.run({ name: "pilot-agent request", command });
+  }
+
+  /** All metrics of its Envoy, at the port where Istio has them for Prometheus. */
+  async prometheus(): Promise<string> {
+    const url = `http://${this.address}:15090/stats/prometheus`;
+    const response = await fetch(url, { signal: AbortSignal.timeout(SCRAPE_MS) });
+    if (!response.ok) throw new Error(`${url}: ${response.status}`);
+    return response.text();
+  }
+
+  /** Ends all of it, the application first. */
+  async stop(): Promise<void> {
+    await Promise.all(this.applications.map((one) => one.stop()));
+    // Not with SIGTERM: the agent would drain for five seconds.
+    await this.proxy?.stop(0);
+    await this.#sandbox.close();
+  }
+}
+
+/** Starts a pod and waits until its sidecar and its containers are ready. */
+export async function startPod(object: PodObject, around: Surroundings): Promise<Pod> {
+  const { name } = object.metadata;
+  const folder = join(around.folder, name);
+  const volumes = join(folder, "volumes");
+  mkdirSync(volumes, { recursive: true });
+  const mounts = makeVolumes(object, volumes, around.objects);
+  mounts.push({ from: around.resolver, to: "/etc/resolv.conf" }, ...(await proxyImage()));
+  const sandbox = await openSandbox(name, object.status.podIP, folder, mounts);
+  const started: ManagedProcess[] = [];
+  const run = (container: Json) => {
+    const process = sandbox.start(processOf(object, container, around));
+    started.push(process);
+    return process;
+  };
+  try {
+    const { initContainers = [], containers } = object.spec as { [list: string]: Json[] };
+    for (const container of initContainers) await capture(sandbox, container);
+    const injected = containers!.find((container) => container.name === PROXY);
+    const proxy = injected && run(injected);
+    // As with holdApplicationUntilProxyStarts: nothing is to be lost while it starts.
+    if (proxy) await ready(proxy, object, injected);
+    const applications = containers!.filter((container) => container !== injected);
+    const processes = applications.map(run);
+    await Promise.all(processes.map((process, i) => ready(process, object, applications[i]!)));
+    return new Pod(object, sandbox, proxy, processes);
+  } catch (error) {
+    await Promise.all(started.map((process) => process.stop(0)));
+    await sandbox.close();
+    const logs = started.map((process) => `${process.name}:\n${process.lastLines(8)}`);
+    throw new Error([String(error), ...logs].join("\n"), { cause: error });
+  }
+}
+
+// Only what is needed of the image proxyv2: Envoy is upstream's here.
+async function proxyImage(): Promise<Mount[]> {
+  return [
+    { from: istioCommand("pilot-agent"), to: AGENT },
+    { from: await findEnvoy(), to: "/usr/local/bin/envoy" },
+    { from: bootstrapTemplate(), to: "/var/lib/istio/envoy/envoy_bootstrap_tmpl.json" },
+  ];
+}
+
+async function capture(sandbox: Sandbox, { name, args = [] }: Json): Promise<void> {
+  if (name !== "istio-init") throw new Error(`the init container ${name} is not known`);
+  await sandbox.run({ name, command: [istioCommand("capture"), ...args] });
+}
+
+function processOf(pod: PodObject, container: Json, around: Surroundings): ContainerProcess {
+  const env = environmentOf(pod, container, around.objects);
+  const { entrypoint, cwd } = imageOf(container.image);
+  const command: string[] = container.command ?? entrypoint;
+  const args: string[] = container.args ?? [];
+  const own = [...command, ...args].map((text) => expanded(text, env));
+  const given = around.programs[container.name] ?? own;
+  return {
+    name: `${container.name} of ${pod.metadata.name}`,
+    command: container.name === PROXY ? withPipe(given) : given,
+    env: { HOME: "/tmp", ...env },
+    user: (container.securityContext?.runAsUser ?? pod.spec.securityContext?.runAsUser) as number,
+    cwd,
+  };
+}
+
+// Envoy opens /dev/stdout for its access log, which it cannot where that is a socket, as Node makes it.
+function withPipe(command: string[]): string[] {
+  return ["sh", "-c", '"$@" 2>&1 | cat', "sh", ...command];
+}
+
+// What the images' Dockerfiles say.
+function imageOf(image: string): { entrypoint: string[]; cwd: string } {
+  if (/\/proxyv2:/.test(image)) return { entrypoint: [AGENT], cwd: "/" };
+  if (!image.includes("dubbo-mesh-demo:")) throw new Error(`the image ${image} is not known`);
+  return { entrypoint: [process.execPath, "--import", "tsx"], cwd: ROOT };
+}
+
+// By the probe that the injector wrote: Istio's agent asks the application.
+async function ready(process: ManagedProcess, pod: PodObject, container: Json): Promise<void> {
+  const probe: Json | undefined = container.readinessProbe?.httpGet;
+  if (probe === undefined) throw new Error(`${process.name} has no readiness probe over HTTP`);
+  const url = `http://${pod.status.podIP}:${probe.port}${probe.path}`;
+  await process.waitUntil("ready", READY_MS, async () => {
+    // The agent writes a line for each time that it has to say no.
+    await sleep(PROBE_PERIOD_MS);
+    return answers(url);
+  });
+}

@@ -1,0 +1,99 @@
+// A pod's volumes as folders, filled as the kubelet does it.
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { Json } from "../../../demo/local/envoy_config.ts";
+import { fieldOf } from "./environment.ts";
+import { findConfigMap, type KubernetesObject, type PodObject } from "./kubernetes.ts";
+import type { Mount } from "./sandbox.ts";
+
+/**
+ * What istiod takes for a token of a ServiceAccount: its name; see istiod/istiod-lab/tokens.go.
+ */
+function tokenOf({ metadata, spec }: PodObject): string {
+  return `system:serviceaccount:${metadata.namespace}:${spec.serviceAccountName ?? "default"}`;
+}
+
+/**
+ * Makes a folder below `folder` for each volume that a container mounts, and says where they are to
+ * be mounted. Throws where a ConfigMap is missing that is not optional, where two containers mount
+ * different volumes at one path, or at a kind of volume that this does not know. /tmp, which
+ * containers have to write to, is this machine's.
+ */
+export function makeVolumes(
+  pod: PodObject,
+  folder: string,
+  objects: readonly KubernetesObject[],
+): Mount[] {
+  const volumes: Json[] = pod.spec.volumes ?? [];
+  const mounts = new Map<string, string>();
+  for (const container of pod.spec.containers as Json[]) {
+    for (const { name, mountPath, subPath } of (container.volumeMounts ?? []) as Json[]) {
+      if (mountPath === "/tmp") continue;
+      const from = join(folder, name, subPath ?? "");
+      if ((mounts.get(mountPath) ?? from) !== from) {
+        throw new Error(`${pod.metadata.name}: two volumes at ${mountPath}`);
+      }
+      mounts.set(mountPath, from);
+    }
+  }
+  for (const volume of volumes) {
+    const files = filesOf(pod, volume, objects);
+    mkdirSync(join(folder, volume.name), { recursive: true, mode: 0o777 });
+    for (const [path, content] of files) {
+      const file = join(folder, volume.name, path);
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, content);
+    }
+  }
+  // What stands inside another comes after it.
+  const sorted = [...mounts].sort(([one], [other]) => (one < other ? -1 : 1));
+  return sorted.map(([to, from]) => ({ from, to }));
+}
+
+type Files = [path: string, content: string | Buffer][];
+
+function filesOf(pod: PodObject, volume: Json, objects: readonly KubernetesObject[]): Files {
+  const { name, emptyDir, configMap, downwardAPI, projected, secret, ...other } = volume;
+  if (configMap !== undefined) return configMapFiles(pod, configMap, objects);
+  if (downwardAPI !== undefined) {
+    return downwardAPI.items.map(({ path, fieldRef }: Json) => [
+      path,
+      fieldOf(pod, fieldRef.fieldPath),
+    ]);
+  }
+  if (projected !== undefined) {
+    return projected.sources.map(({ serviceAccountToken }: Json) => {
+      if (serviceAccountToken === undefined) throw new Error(`the volume ${name} is not known`);
+      return [serviceAccountToken.path, tokenOf(pod)];
+    });
+  }
+  if (secret !== undefined && secret.optional !== true) throw new Error(`no secret for ${name}`);
+  // The injector writes volumes without a kind, which are empty folders as well.
+  if (Object.keys(other).length > 0) throw new Error(`the volume ${name} is not known`);
+  return [];
+}
+
+function configMapFiles(
+  pod: PodObject,
+  { name, optional, items }: Json,
+  objects: readonly KubernetesObject[],
+): Files {
+  const { namespace } = pod.metadata;
+  const found = findConfigMap(objects, namespace, name);
+  if (found === undefined) {
+    if (optional === true) return [];
+    throw new Error(`there is no ConfigMap ${namespace}/${name}`);
+  }
+  const text: Files = Object.entries((found.data ?? {}) as Record<string, string>);
+  const binary: Files = Object.entries((found.binaryData ?? {}) as Record<string, string>).map(
+    ([path, content]) => [path, Buffer.from(content, "base64")],
+  );
+  const all = [...text, ...binary];
+  if (items === undefined) return all;
+  return (items as Json[]).map(({ key, path }) => {
+    const entry = all.find(([file]) => file === key);
+    if (entry === undefined) throw new Error(`the ConfigMap ${name} has no ${key}`);
+    return [path, entry[1]];
+  });
+}
