@@ -118,6 +118,12 @@ export function wasmPlugins(value: unknown): Json[] {
   return "vm_config" in value ? [value as Json, ...inner] : inner;
 }
 
+/** All network filters of the static listeners. */
+export function networkFilters(config: Json): Json[] {
+  const chains: Json[] = listenersOf(config).flatMap((listener) => listener.filter_chains ?? []);
+  return chains.flatMap((chain) => chain.filters ?? []);
+}
+
 /** Gives a Wasm plugin its configuration: an object as JSON, or a string as it is. */
 export function setPluginConfig(plugin: Json, pluginConfig: object | string): void {
   plugin.configuration = {

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findEnvoy, isAtLeast, versionOf } from "./envoy_binary.ts";
-import { adminEndpoint, readConfig, type Json } from "./envoy_config.ts";
+import { adminEndpoint, networkFilters, readConfig, type Json } from "./envoy_config.ts";
 import { startProcess, type ManagedProcess } from "./processes.ts";
 import { answers } from "./readiness.ts";
 import { ROOT } from "./repository.ts";
@@ -32,6 +32,8 @@ export interface EnvoyOptions {
 /** The first version in which a reset goes on through internal listeners, and what turns that off. */
 const RESETS_GO_ON = "1.40";
 const RESET_FLAG = "envoy.reloadable_features.enable_send_rst_on_user_space_socket";
+/** The first version whose tcp_proxy knows max_early_data_bytes. */
+const EARLY_DATA_SINCE = "1.37";
 const READY_MS = 15_000;
 const ADMIN_MS = 5000;
 
@@ -84,16 +86,18 @@ export class EnvoyProcess {
 
 /**
  * Starts Envoy, with the repository's root as its working directory, and waits until it is ready.
- * Rejects with the last lines of its log where it does not get there.
+ * Rejects with the last lines of its log where it does not get there. What its version does not know
+ * yet of envoy-local.yaml is left out, and what it has to be told besides is added.
  */
 export async function startEnvoy(options: EnvoyOptions): Promise<EnvoyProcess> {
   const binary = options.binary ?? (await findEnvoy());
-  const { file, config, cleanUp } = configFile(options.config);
+  const version = await versionOf(binary);
+  const { file, config, cleanUp } = configFile(known(options.config, version));
   const { host, port } = adminEndpoint(config);
   const child = startProcess({
     name: "envoy",
     command: binary,
-    args: [...commandLine(file, options), ...(await guardRuntime(binary))],
+    args: [...commandLine(file, options), ...guardRuntime(version)],
     cwd: ROOT,
     env: options.env,
   });
@@ -110,14 +114,22 @@ export async function startEnvoy(options: EnvoyOptions): Promise<EnvoyProcess> {
 
 // From 1.40 on Envoy hands a reset on from one internal listener to the next, which the guard in
 // envoy-local.yaml must not see. Older ones call this key a bug in their log.
-async function guardRuntime(binary: string): Promise<string[]> {
-  const version = await versionOf(binary);
+function guardRuntime(version: string | undefined): string[] {
   if (version === undefined || !isAtLeast(version, RESETS_GO_ON)) return [];
   const static_layer = { [RESET_FLAG]: false };
   return [
     "--config-yaml",
     JSON.stringify({ layered_runtime: { layers: [{ name: "guard", static_layer }] } }),
   ];
+}
+
+// Connection mode needs early data, and does without it what docs/routing.md says: older versions
+// refuse the whole configuration for the field's sake.
+function known(config: Json | string, version: string | undefined): Json | string {
+  if (version === undefined || isAtLeast(version, EARLY_DATA_SINCE)) return config;
+  const copy = typeof config === "string" ? readConfig(config) : structuredClone(config);
+  for (const { typed_config } of networkFilters(copy)) delete typed_config?.max_early_data_bytes;
+  return copy;
 }
 
 function commandLine(file: string, options: EnvoyOptions): string[] {

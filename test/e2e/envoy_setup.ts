@@ -7,6 +7,7 @@
 
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
+import { findEnvoy, isAtLeast, versionOf } from "../../demo/local/envoy_binary.ts";
 import {
   listenersOf,
   localConfig,
@@ -39,6 +40,14 @@ export interface Ports {
 export interface LabOptions extends Partial<Omit<EnvoyOptions, "config">> {
   /** Changes the configuration in place. */
   change?: (config: Json, ports: Ports) => void;
+}
+
+/** The version of Envoy that the tests run, e.g. "1.39.3"; undefined where it does not say. */
+export const ENVOY = await versionOf(await findEnvoy());
+
+/** Whether that is `major.minor` or newer. What differs from version to version goes by it. */
+export function envoySince(oldest: string): boolean {
+  return ENVOY === undefined || isAtLeast(ENVOY, oldest);
 }
 
 /** Time of one test, and of a suite with its Envoy. */

@@ -3,11 +3,12 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import type { Json } from "../../demo/local/envoy_config.ts";
+import { listenersOf, wasmPlugins, type Json } from "../../demo/local/envoy_config.ts";
 import { freePorts } from "../../demo/local/ports.ts";
 import { request, response, type Request } from "../host/frames.ts";
 import { Expected, type Calls } from "./envoy_series.ts";
-import { addListener, LIMIT, startLab, struct, text, type Lab } from "./envoy_setup.ts";
+import { addListener, envoySince, LIMIT, startLab, struct, text } from "./envoy_setup.ts";
+import type { Lab } from "./envoy_setup.ts";
 import { pair, Upstream } from "./envoy_sockets.ts";
 
 const GET = { interface: "com.k8s.User.UserProvider", method: "GetUser" };
@@ -51,6 +52,8 @@ describe("several plugins in one VM", LIMIT, () => {
         Object.entries(LISTENERS).forEach(([name, { direction, configuration }], index) => {
           ports.set(name, free[index]!);
           const listener = addListener(config, name, free[index]!, configuration);
+          // Envoy 1.40 and newer makes one of plugins that are alike in all but the direction.
+          for (const plugin of wasmPlugins(listener)) plugin.name = name;
           delete listener.traffic_direction;
           if (direction !== undefined) listener.traffic_direction = direction;
         });
@@ -83,8 +86,9 @@ describe("several plugins in one VM", LIMIT, () => {
   }
 
   test("they all are in one VM per thread", async () => {
-    // The one that Envoy loads first and copies, the main thread's and the worker's.
-    assert.equal(await lab.own("envoy_wasm_envoy_wasm_runtime_v8_active"), 3);
+    // The one that Envoy loads first and copies, the main thread's and the worker's; and as many for the
+    // guard, which has a VM of its own.
+    assert.equal(await lab.own("envoy_wasm_envoy_wasm_runtime_v8_active"), 6);
   });
 
   test("side: auto is the provider on an inbound listener", async () => {
@@ -137,5 +141,36 @@ describe("several plugins in one VM", LIMIT, () => {
         .calls({ method: "Set" }, allowed),
     );
     await lab.stays();
+  });
+});
+
+describe("plugins that differ in nothing but their listeners' direction", () => {
+  test("Envoy 1.40 makes one of them, older ones two", LIMIT, async (t) => {
+    const [inbound, outbound] = await freePorts(2);
+    const lab = await startLab({
+      change: (config) => {
+        const made = [inbound!, outbound!].map((port) =>
+          addListener(config, `alike-${port}`, port, COMMITTED),
+        );
+        made[0]!.traffic_direction = "INBOUND";
+        // No third one like them.
+        config.static_resources.listeners = listenersOf(config).filter(
+          ({ name }) => name !== "dubbo" && name !== "dubbo_tcp",
+        );
+      },
+    });
+    t.after(() => lab.stop());
+    const upstream = await Upstream.listen(lab.ports.user);
+    t.after(() => upstream.close());
+    for (const port of [inbound!, outbound!]) {
+      const { near, far } = await pair(port, upstream);
+      near.socket.end();
+      far.socket.end();
+    }
+    const provider = new Expected("provider");
+    const both = envoySince("1.40")
+      ? provider.connections(2)
+      : provider.connections(1).and(new Expected("consumer").connections(1));
+    await lab.grown(both);
   });
 });

@@ -10,7 +10,7 @@ import { USERS } from "../../demo/record.ts";
 import { concat, type Request } from "../host/frames.ts";
 import { hessian2, hessianString } from "../host/hessian2.ts";
 import { Caller, times } from "./envoy_caller.ts";
-import { LIMIT } from "./envoy_setup.ts";
+import { envoySince, LIMIT } from "./envoy_setup.ts";
 import { podOf, routingSeries, series, setRouting, startRoutedLab } from "./routing_setup.ts";
 import type { RoutedLab } from "./routing_setup.ts";
 
@@ -65,7 +65,8 @@ const SPOOFS: [
       [KEY, "v1"],
       ["Dubbo-Route", "v2"],
     ],
-    "user-v2",
+    // Which of the two dubbo_proxy takes; the caller can have either by their order.
+    envoySince("1.39") ? "user-v2" : "user-v1",
   ],
   ["in the long form of a string", [[concat([bytes(0x53, 0, 11), ascii(KEY)]), "v2"]], "user-v2"],
   [

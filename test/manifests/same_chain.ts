@@ -91,7 +91,11 @@ function counterparts(applyTo: string, value: Json, local: Json): [there: unknow
 
 function comparable(value: Json): Json {
   const copy: Json = structuredClone(value);
-  for (const plugin of wasmPlugins(copy)) plugin.vm_config.code.local.filename = "dubbo.wasm";
+  for (const plugin of wasmPlugins(copy)) {
+    plugin.vm_config.code.local.filename = "dubbo.wasm";
+    // Only tells plugins apart.
+    delete plugin.name;
+  }
   for (const place of places(copy)) {
     if (place.key === "routes") shorten(place.value as Json[]);
   }

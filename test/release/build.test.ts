@@ -1,0 +1,52 @@
+// Two builds of the same commit give the same module, wherever they are made; and it is the one that
+// manifests/ carries. Prints the checksum that a release is known by.
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { promisify } from "node:util";
+import { fromRoot } from "../../demo/local/repository.ts";
+
+const LIMIT = { timeout: 300_000 };
+/** All that a build reads. */
+const SOURCES = ["assembly", "asconfig.json", "package.json"];
+const COMPILER = fromRoot("node_modules/assemblyscript/bin/asc.js");
+
+test("two builds in two places give the same bytes", LIMIT, async (t) => {
+  const sums: string[] = [];
+  // Paths of different length: neither they nor the time may get into the module.
+  for (const prefix of ["dubbo-", "dubbo-wasm-filter-built-elsewhere-"]) {
+    const folder = mkdtempSync(join(tmpdir(), prefix));
+    t.after(() => rmSync(folder, { recursive: true }));
+    sums.push(await builtIn(folder));
+  }
+  assert.equal(sums[0], sums[1]);
+  assert.equal(
+    checksum(fromRoot("build/dubbo.wasm")),
+    sums[0],
+    "build/dubbo.wasm is another build",
+  );
+  assert.equal(
+    checksum(fromRoot("manifests/dubbo.wasm")),
+    sums[0],
+    "manifests/dubbo.wasm is another build",
+  );
+  t.diagnostic(`sha256 of dubbo.wasm: ${sums[0]}`);
+});
+
+/** The checksum of a build in a folder of its own. */
+async function builtIn(folder: string): Promise<string> {
+  for (const name of SOURCES) cpSync(fromRoot(name), join(folder, name), { recursive: true });
+  symlinkSync(fromRoot("node_modules"), join(folder, "node_modules"));
+  const args = [COMPILER, "assembly/index.ts", "--target", "release"];
+  await promisify(execFile)(process.execPath, args, { cwd: folder });
+  return checksum(join(folder, "build/dubbo.wasm"));
+}
+
+function checksum(file: string): string {
+  return createHash("sha256").update(readFileSync(file)).digest("hex");
+}
