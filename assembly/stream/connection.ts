@@ -191,8 +191,9 @@ export class Connection {
     time = 0;
   }
 
-  /** Takes in the `length` bytes at `bytes`, which follow those that were taken before. */
+  /** Takes in the `length` bytes at `bytes`, which follow those that were taken before; none once passed through. */
   protected take(half: Half, bytes: usize, length: u32): void {
+    if (this.isPassedThrough) return;
     half.feed(bytes, length);
     this.takeSteps(half);
   }

@@ -240,9 +240,8 @@ export class RoutedConnection extends Connection {
         const isBeyond = bodyLengthOf(header) > this.plugin.config.maxBodyBytes;
         this.goOnUnheld(out);
         if (isBeyond) {
-          // The reader gives up here, if it has not with what was held; a length near 2^32 must not be
-          // added to.
-          if (!this.isPassedThrough) this.take(this.downstream, p, <u32>(end - p));
+          // The reader gives up here; a length near 2^32 must not be added to.
+          this.take(this.downstream, p, <u32>(end - p));
           break;
         }
         this.passing = passing;

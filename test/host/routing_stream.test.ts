@@ -48,22 +48,27 @@ describe("filter state", () => {
 describe("where no key is protected nothing is lost", () => {
   const rules = [{ attachments: { set: [{ name: "to", value: "x" }] } }];
 
-  test("when a header that comes in pieces states a body of more than Dubbo sends", () => {
-    const bytes = concat([hex("dabb021400000000000000000080000100"), new Uint8Array(100)]);
-    for (const place of [1, 4, 15, 16]) {
-      const { vm, connection } = start({ rules });
-      connection.downstream(bytes.subarray(0, place));
-      connection.downstream(bytes.subarray(place));
-      assert.deepEqual(connection.toUpstream, bytes);
-      vm.tick();
-      const counted = [...vm.metrics()].filter(([key]) => /passthrough|decode_errors/.test(key));
-      assert.deepEqual(
-        counted.map(([, value]) => value),
-        [1, 1],
-        `cut at ${place}`,
-      );
-    }
-  });
+  for (const [what, second] of Object.entries({
+    "a header states a body of more than Dubbo sends": hex("dabb021400000000000000000080000100"),
+    "a frame is none": hex("da9b021400000000000000000000000100"),
+  })) {
+    test(`when ${what}, counted once however it is cut`, () => {
+      const bytes = concat([heartbeat(), second, new Uint8Array(100)]);
+      for (let place = 1; place < bytes.length; place++) {
+        const { vm, connection } = start({ rules });
+        connection.downstream(bytes.subarray(0, place));
+        connection.downstream(bytes.subarray(place));
+        assert.deepEqual(connection.toUpstream, bytes);
+        vm.tick();
+        const counted = [...vm.metrics()].filter(([key]) => /passthrough|decode_errors/.test(key));
+        assert.deepEqual(
+          counted.map(([, value]) => value),
+          [1, 1],
+          `cut at ${place}`,
+        );
+      }
+    });
+  }
 
   test("when the server becomes unreadable in the middle of a request", () => {
     const bytes = concat([request(), request()]);
