@@ -1,0 +1,189 @@
+// One connection of a case: what came and went on it, and what must hold of that.
+
+import { Action } from "../host/abi.ts";
+import type { Connection } from "../host/connection.ts";
+import { concat, hexOf, response } from "../host/frames.ts";
+import { FASTJSON2 } from "../host/routing_frames.ts";
+import type { PluginConfig } from "./configurations.ts";
+import type { SentFrame, Side } from "./fuzz_case.ts";
+import { holdStreams, WrongBytes, type Fates } from "./rewritten.ts";
+import { neverRewrites } from "./rule_model.ts";
+import { ConnectionModel, type GuardAnswer, type Totals } from "./traffic_model.ts";
+
+const NO_BYTES = new Uint8Array(0);
+const DEFAULT_MAX_BODY = 8 * 1024 * 1024;
+const DEFAULT_MAX_IN_FLIGHT = 4096;
+const DEFAULT_MAX_REWRITE = 1024 * 1024;
+
+/** What the filter answers in a provider's place (docs/guard.md), by the tests' own writers. */
+function guardAnswer({ id, serialization }: GuardAnswer): Uint8Array {
+  return response({
+    id: BigInt.asIntN(64, id),
+    status: 80,
+    serialization: serialization === FASTJSON2 ? "fastjson2" : "hessian2",
+    message: "upstream connection closed before the response",
+  });
+}
+
+function sidesOf({ side }: PluginConfig): Record<Side, string> {
+  return { downstream: side, upstream: side === "consumer" ? "provider" : "consumer" };
+}
+
+/** Whether every interface and method is counted under its own name. */
+function countsByName({ metrics }: PluginConfig): boolean {
+  const { labels, max_series, interfaces } = metrics;
+  const hasNames = labels === undefined || ["interface", "method"].every((l) => labels.includes(l));
+  return hasNames && max_series === undefined && interfaces === undefined;
+}
+
+/** A frame that begins in a read, of which something is known. */
+export interface Beginning {
+  /** Where, in the bytes of the read. */
+  offset: number;
+  frame: SentFrame;
+}
+
+/** What came of a connection in which everything held. */
+export interface End {
+  /** What the filter let through to the server. */
+  went: Uint8Array;
+  /** What it let through to the client. */
+  back: Uint8Array;
+  /** Whether the filter has closed it. */
+  refused: boolean;
+  passedThrough: boolean;
+  fates: Fates;
+}
+
+/** A connection that is open. */
+export class CaseConnection {
+  readonly connection: Connection;
+  /** Reads so far, their bytes, and the work that they were. */
+  reads = 0;
+  bytes = 0;
+  work = 0;
+  readonly #config: PluginConfig;
+  readonly #address: string;
+  readonly #model: ConnectionModel;
+  readonly #came: Uint8Array[] = [];
+  readonly #sent = { downstream: 0, upstream: 0 };
+  readonly #countsByName: boolean;
+  readonly #good = new Set<number>();
+  /** Client's bytes that wait, in Envoy, for the choice of a cluster. */
+  #waiting: Uint8Array[] = [];
+  /** All that the server sent, where the filter may answer for it, and what went back to the client. */
+  #answered: Uint8Array = NO_BYTES;
+  #wentBack = 0;
+  readonly #ended = { downstream: false, upstream: false };
+
+  constructor(connection: Connection, config: PluginConfig, address: string, totals: Totals) {
+    this.connection = connection;
+    this.#config = config;
+    this.#address = address;
+    this.#countsByName = countsByName(config);
+    this.#model = new ConnectionModel(totals, {
+      maxBody: this.#maxBody,
+      sides: sidesOf(config),
+      maxInFlight: config.metrics.max_in_flight ?? DEFAULT_MAX_IN_FLIGHT,
+      heldUpTo: neverRewrites(config.routing)
+        ? -1
+        : (config.routing?.max_rewrite_bytes ?? DEFAULT_MAX_REWRITE),
+    });
+  }
+
+  get #maxBody(): number {
+    return this.#config.max_body_bytes ?? DEFAULT_MAX_BODY;
+  }
+
+  /** Whether this side can send anything now. Until there is a cluster nobody can answer. */
+  maySend(side: Side): boolean {
+    if (this.#ended[side]) return false;
+    if (side === "downstream") return true;
+    const { connection } = this;
+    const isUndecided =
+      connection.newConnectionAction === Action.StopIteration && !connection.continued;
+    return !(isUndecided && this.reads === 0) && this.#waiting.length === 0;
+  }
+
+  /** A read of one side, in which these good frames begin. */
+  read(side: Side, bytes: Uint8Array, end: boolean, good: readonly Beginning[]): void {
+    this.#ended[side] = end;
+    this.reads++;
+    this.bytes += bytes.length;
+    const before = this.#sent[side];
+    this.#sent[side] += bytes.length;
+    for (const { offset, frame } of good) {
+      if (side === "downstream") this.#good.add(before + offset);
+      if (frame.names === null || !this.#countsByName) continue;
+      this.#model.names[side].set(before + offset, frame.names);
+    }
+    if (side === "upstream") return this.#readUpstream(bytes, end);
+    this.#came.push(bytes);
+    this.connection.downstream(bytes, end);
+    this.#waiting.push(bytes);
+    if (this.connection.heldBytes > 0) return;
+    for (const waited of this.#waiting) this.#model.pass("downstream", waited);
+    this.#waiting = [];
+  }
+
+  #readUpstream(bytes: Uint8Array, end: boolean): void {
+    const went = this.connection.upstream(bytes, end);
+    const model = this.#model;
+    model.pass("upstream", bytes);
+    if (this.#config.answer_on_upstream_close !== true) {
+      if (went !== bytes && Buffer.compare(went, bytes) !== 0) {
+        throw new WrongBytes("the server's bytes were changed");
+      }
+      return;
+    }
+    this.#answered = concat([this.#answered, bytes]);
+    this.#wentBack += went.length;
+    // The unfinished frame at the end is held, and never goes on if it does not end.
+    const held = model.isPassedThrough ? 0 : model.unfinishedAnswer;
+    let expected = this.#answered.subarray(0, this.#answered.length - held);
+    if (end && !model.isPassedThrough && !this.#ended.downstream) {
+      const answers = model.answer((answer) => guardAnswer(answer).length).map(guardAnswer);
+      expected = concat([NO_BYTES, expected, ...answers]);
+    }
+    if (this.#wentBack !== expected.length) {
+      throw new WrongBytes(`${this.#wentBack} bytes went back, not ${expected.length}`);
+    }
+    if (end && Buffer.compare(this.connection.toDownstream, expected) !== 0) {
+      const [is, must] = [this.connection.toDownstream, expected].map((b) => hexOf(b));
+      throw new WrongBytes(`other bytes went back: ${is}\nexpected: ${must}`);
+    }
+  }
+
+  /** The connection is closed. Throws `WrongBytes` where something else went on than should have. */
+  finish(): End {
+    const { connection } = this;
+    this.#model.end();
+    const refused = connection.closedFromInside;
+    const routing = this.#config.routing ?? {};
+    if (refused && (routing.protected ?? []).length === 0) {
+      throw new WrongBytes("closed a connection without protected keys");
+    }
+    const held = connection.heldBytes;
+    const all = concat([NO_BYTES, ...this.#came]);
+    // What Envoy still holds for a cluster did not come to the filter's attention.
+    const came = all.subarray(0, all.length - held);
+    const went = connection.toUpstream;
+    let fates: Fates = { rewritten: 0, kept: 0 };
+    if (!neverRewrites(this.#config.routing)) {
+      fates = holdStreams({
+        ...{ came, went, good: this.#good, refused, routing, maxBody: this.#maxBody },
+        ...{ seen: this.#model.downstreamSeen, ended: this.#ended.downstream && held === 0 },
+        origin: { side: this.#config.side, address: this.#address },
+      });
+    } else if (Buffer.compare(came, went) !== 0) {
+      throw new WrongBytes("the client's bytes were changed, and nothing says they may");
+    }
+    return {
+      went,
+      back: connection.toDownstream,
+      refused,
+      passedThrough: this.#model.isPassedThrough,
+      fates,
+    };
+  }
+}

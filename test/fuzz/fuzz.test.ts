@@ -1,0 +1,30 @@
+// A short run of the fuzzer, the same every time: the release module bears it, and bugs that are planted
+// are found.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { fromRoot } from "../../demo/local/repository.ts";
+import { fuzz, loadSubjects, subjectsOf, type Campaign } from "./campaign.ts";
+import { compilePlanted, PLANTS } from "./planted.ts";
+
+const SEED = 1;
+const CASES = 150;
+
+function told({ failures }: Campaign): string {
+  return failures.map(({ number, report }) => `--only ${number}: ${report}`).join("\n");
+}
+
+test("a hundred and fifty cases", () => {
+  const result = fuzz({ seed: SEED, cases: CASES }, loadSubjects(fromRoot("build/dubbo.wasm")));
+  assert.equal(told(result), "", `npm run fuzz -- --seed ${SEED}`);
+  assert.ok(result.mutated > 10_000, `${result.mutated} mutated frames`);
+  assert.ok(result.rewritten > 500 && result.refused > 20);
+});
+
+for (const plant of PLANTS) {
+  test(`it is found that ${plant.what}`, async () => {
+    const subjects = subjectsOf(await compilePlanted(plant));
+    const result = fuzz({ seed: SEED, cases: CASES, untilFailure: true }, subjects);
+    assert.match(result.failures[0]?.message ?? "nothing found", plant.told);
+  });
+}

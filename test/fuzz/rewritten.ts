@@ -1,0 +1,252 @@
+// What came in beside what went out, frame by frame: whatever the filter let through is what came, or is
+// the same call with the attachments that the rules say.
+
+import { FASTJSON2, HESSIAN2, shown, take, type Taken } from "../host/routing_frames.ts";
+import { decodeRequest, type Invocation } from "../../demo/dubbo/message.ts";
+import type { RoutingConfig } from "./configurations.ts";
+import { isCall } from "./corpus.ts";
+import { changesFor, possibleChanges, type Change, type Origin } from "./rule_model.ts";
+
+const HEADER = 16;
+const DEFAULT_MAX_REWRITE = 1024 * 1024;
+/**
+ * One in so many rewritten frames without objects among its attachments is also read by hessian.js,
+ * which takes longer than all the rest.
+ */
+const LIBRARY_EVERY = 16;
+
+/** First bytes of keys that are no texts and may spell one: symbol, type, reference; a class in front. */
+const INDIRECT_KEYS: Record<number, readonly number[]> = {
+  [FASTJSON2]: [0x7f, 0x92, 0x93],
+  [HESSIAN2]: [0x43],
+};
+
+/** One connection's bytes. */
+export interface Streams {
+  came: Uint8Array;
+  went: Uint8Array;
+  /** Offsets in `came` where good frames begin. */
+  good: ReadonlySet<number>;
+  /** From this offset on the filter reads nothing any more. */
+  seen: number;
+  /** Whether the client has said that it sends no more. */
+  ended: boolean;
+  /** Whether the filter has closed the connection, and may have kept what came in its last read. */
+  refused: boolean;
+  maxBody: number;
+  routing: RoutingConfig;
+  origin: Origin;
+}
+
+/** How often what became of a frame. */
+export interface Fates {
+  rewritten: number;
+  /** Requests of which it is known that they should have been changed, and that went on as they were. */
+  kept: number;
+}
+
+/** What went on was not right. */
+export class WrongBytes extends Error {
+  override name = "WrongBytes";
+}
+
+function lengthOf(bytes: Uint8Array, at: number): number {
+  if (bytes.length - at < HEADER) return Infinity;
+  return HEADER + new DataView(bytes.buffer, bytes.byteOffset + at + 12, 4).getUint32(0);
+}
+
+function same(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
+}
+
+function tryTake(frame: Uint8Array): Taken | null {
+  try {
+    return take(frame);
+  } catch {
+    return null;
+  }
+}
+
+function fail(what: string, old: Uint8Array, now: Uint8Array): never {
+  throw new WrongBytes(`${what}\ncame: ${shown(old)}\nwent: ${shown(now)}`);
+}
+
+/** Whether the attachments of `is` are those of `was` with this change. */
+function isChanged(was: Taken, is: Taken, { set, dropped }: Change): boolean {
+  const kept = was.entries.filter(({ key }) => key === null || !dropped.has(key.toLowerCase()));
+  if (!kept.every((entry, i) => i < is.entries.length && same(entry.bytes, is.entries[i]!.bytes))) {
+    return false;
+  }
+  const added = new Map<string, string>();
+  for (const { key, text } of is.entries.slice(kept.length)) {
+    if (key === null || text === null || added.has(key.toLowerCase())) return false;
+    added.set(key.toLowerCase(), text);
+  }
+  if (![...added.keys()].every((key) => set.has(key))) return false;
+  // A value of which nothing is known need not be there.
+  return [...set].every(([key, value]) => value === null || value === added.get(key));
+}
+
+function isUnchanged(was: Taken, { set, dropped }: Change): boolean {
+  return (
+    set.size === 0 && !was.entries.some(({ key }) => key !== null && dropped.has(key.toLowerCase()))
+  );
+}
+
+/** Whether an object would go to whose number a later one may refer: the filter then changes nothing. */
+function losesNumbers(was: Taken, { dropped }: Change): boolean {
+  const objects = was.entries.filter(({ text }) => text === null);
+  const goes = objects.map(({ key }) => key !== null && dropped.has(key.toLowerCase()));
+  return goes.includes(true) && goes.indexOf(true) < goes.lastIndexOf(false);
+}
+
+/** A value as text; null where it holds itself or is too deep, and cannot be compared. */
+function textOf(value: unknown): string | null {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return null;
+  }
+}
+
+/** The same call, and what is left of its attachments, to a library that has nothing to do with us. */
+function holdByLibrary(old: Uint8Array, now: Uint8Array, changed: ReadonlySet<string>): void {
+  const read = (frame: Uint8Array): Invocation =>
+    decodeRequest({
+      ...{ request: true, twoway: true, event: false, status: 0, id: 0n },
+      serializationId: HESSIAN2,
+      body: Buffer.from(frame.subarray(HEADER)),
+    });
+  let before: Invocation;
+  try {
+    before = read(old);
+  } catch {
+    // It cannot read all that Java can.
+    return;
+  }
+  const after = read(now);
+  const kept = ({ attachments }: Invocation): unknown =>
+    Object.entries(attachments).filter(([key]) => !changed.has(key.toLowerCase()));
+  const args = textOf(before.args);
+  if (args !== null && args !== textOf(after.args)) {
+    fail("hessian.js reads other arguments", old, now);
+  }
+  // What refers to the attachments as a whole has changed with them, and holds itself.
+  const attachments = textOf(before.attachments) === null ? null : textOf(kept(before));
+  if (attachments !== null && attachments !== textOf(kept(after))) {
+    fail("hessian.js reads other attachments", old, now);
+  }
+}
+
+function holdRewritten(
+  streams: Streams,
+  old: Uint8Array,
+  now: Uint8Array,
+  isGood: boolean,
+  isSample: boolean,
+): void {
+  const is = tryTake(now);
+  if (is === null) fail("a rewritten frame that cannot be read", old, now);
+  const was = tryTake(old);
+  if (was === null) fail("a frame was rewritten that nobody can read", old, now);
+  for (const part of ["header", "head", "args", "rest"] as const) {
+    if (!same(was[part], is[part])) fail(`rewriting has changed the ${part}`, old, now);
+  }
+  const { routing, origin } = streams;
+  const changes = isGood ? changesFor(routing, was, origin) : possibleChanges(routing);
+  const change = changes.find((one) => isChanged(was, is, one));
+  if (change === undefined) fail("rewritten in another way than any rule says", old, now);
+  const hasObjects = was.entries.some(({ text }) => text === null);
+  if ((old[2]! & 0x1f) === HESSIAN2 && (hasObjects || isSample)) {
+    holdByLibrary(old, now, change.dropped);
+  }
+}
+
+/** A frame that went on as it came. */
+function holdKept(streams: Streams, frame: Uint8Array, isGood: boolean, fates: Fates): void {
+  if (!isCall(frame)) return;
+  const { routing, origin } = streams;
+  const serialization = frame[2]! & 0x1f;
+  const isRewritable = serialization === HESSIAN2 || serialization === FASTJSON2;
+  const maxRewrite = routing.max_rewrite_bytes ?? DEFAULT_MAX_REWRITE;
+  const isLong = frame.length - HEADER > maxRewrite;
+  const protectedKeys = (routing.protected ?? []).map((key) => key.toLowerCase());
+  if (protectedKeys.length > 0) {
+    if (!isRewritable || isLong) fail("a request went on that cannot be checked", frame, frame);
+    const taken = tryTake(frame);
+    if (taken === null) fail("a request went on that cannot be read", frame, frame);
+    // What a symbol, a type or a reference spells may stand elsewhere, and a class in front of a text.
+    const indirect = taken.entries.some(
+      ({ key, bytes }) => key === null && INDIRECT_KEYS[serialization]!.includes(bytes[0]!),
+    );
+    if (indirect) fail("a request went on with a key that may be any", frame, frame);
+    const spoofed = taken.entries.some(
+      ({ key }) => key !== null && protectedKeys.includes(key.toLowerCase()),
+    );
+    // A rule may have set what the caller had put there.
+    if (spoofed && !possibleChanges(routing).some((change) => isChanged(taken, taken, change))) {
+      fail("a protected key went on", frame, frame);
+    }
+  }
+  if (!isGood || !isRewritable) return;
+  const taken = tryTake(frame);
+  if (taken === null) fail("a good frame that the tests cannot read", frame, frame);
+  const changes = changesFor(routing, taken, origin);
+  if (changes.some((one) => isUnchanged(taken, one) || isChanged(taken, taken, one))) return;
+  if (!isLong && !changes.some((one) => losesNumbers(taken, one))) {
+    fail("a request went on unchanged against the rules", frame, frame);
+  }
+  fates.kept++;
+}
+
+/** Holds what went out against what came in. Throws `WrongBytes`. */
+export function holdStreams(streams: Streams): Fates {
+  const { came, went, good, seen, ended, refused, maxBody, routing } = streams;
+  const isProtected = (routing.protected ?? []).length > 0;
+  const fates: Fates = { rewritten: 0, kept: 0 };
+  let at = 0;
+  let to = 0;
+  while (at < came.length) {
+    if (refused && to === went.length) return fates;
+    const length = lengthOf(came, at);
+    const isWhole =
+      came[at] === 0xda &&
+      came[at + 1] === 0xbb &&
+      length <= maxBody + HEADER &&
+      at + length <= seen;
+    if (!isWhole || at + length > came.length) break;
+    const old = came.subarray(at, at + length);
+    const newLength = lengthOf(went, to);
+    if (to + newLength > went.length) {
+      if (refused && isPart(old, went.subarray(to))) return fates;
+      fail("a frame went on only in part, or not at all", old, went.subarray(to));
+    }
+    const now = went.subarray(to, to + newLength);
+    if (same(old, now)) {
+      holdKept(streams, old, good.has(at), fates);
+    } else {
+      const isSample = fates.rewritten % LIBRARY_EVERY === 0;
+      holdRewritten(streams, old, now, good.has(at), isSample);
+      fates.rewritten++;
+    }
+    at += length;
+    to += newLength;
+  }
+  const left = came.subarray(at);
+  const gone = went.subarray(to);
+  if (same(left, gone)) {
+    if (isProtected && left.length >= 2 && isCall(left)) fail("a part of a call", left, gone);
+    return fates;
+  }
+  // Of a frame that is not whole, or is refused, nothing may have gone on.
+  const mayBeKept = !ended || isProtected;
+  if (gone.length === 0 && mayBeKept) return fates;
+  if (refused && isPart(left, gone)) return fates;
+  fail("the rest of the stream is not what came", left, gone);
+}
+
+/** Whether `gone` is the beginning of an answer or event that was still passing. */
+function isPart(left: Uint8Array, gone: Uint8Array): boolean {
+  if (gone.length === 0) return true;
+  return gone.length >= HEADER && !isCall(gone) && same(left.subarray(0, gone.length), gone);
+}

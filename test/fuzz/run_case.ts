@@ -1,0 +1,255 @@
+// Runs a case through a module in the emulator and holds what comes of it against what must.
+
+import { Clock } from "../host/clock.ts";
+import { Vm } from "../host/emulator.ts";
+import { concat } from "../host/frames.ts";
+import type { Plugin } from "../host/plugin.ts";
+import { label } from "../host/routing_setup.ts";
+import { fetchesFor, holdHostCalls, memoryFor, OverBudget, workFor, type Spent } from "./budget.ts";
+import { CaseConnection, type Beginning } from "./case_connection.ts";
+import type { PluginConfig } from "./configurations.ts";
+import { Counted, type Metrics } from "./consistency.ts";
+import { connectionProperties, type FuzzCase, type Step } from "./fuzz_case.ts";
+import { TAKE_WORK } from "./metering.ts";
+import { WrongBytes, type Fates } from "./rewritten.ts";
+import type { Totals } from "./traffic_model.ts";
+import { NODE_LABEL } from "./vocabulary.ts";
+
+const NO_BYTES = new Uint8Array(0);
+const DEFAULT_MAX_SERIES = 1000;
+
+/** A module to run cases in. */
+export interface Subject {
+  module: WebAssembly.Module;
+  /** Whether it has a meter, see metering.ts. */
+  isMetered: boolean;
+}
+
+/** What came of a case in which everything held. */
+export interface Outcome {
+  metrics: Metrics;
+  /** What each connection let through to server and client, and whether the module closed it. */
+  went: { bytes: Uint8Array; back: Uint8Array; refused: boolean }[];
+  /** Frames that came to their end in a read or were the last of one. */
+  frames: number;
+  mutated: number;
+  bytes: number;
+  memory: number;
+  rewritten: number;
+  refused: number;
+  passedThrough: number;
+  /** Highest share of the work that was allowed. */
+  work: number;
+}
+
+/** One run of a case in one VM. */
+class Run {
+  readonly vm: Vm;
+  readonly #case: FuzzCase;
+  readonly #isMetered: boolean;
+  readonly #plugins: { plugin: Plugin; config: PluginConfig }[] = [];
+  readonly #open = new Map<number, CaseConnection>();
+  readonly #totals: Totals = {};
+  readonly #went: Outcome["went"] = [];
+  readonly #spent: Spent = { ...NOTHING_SPENT };
+  readonly #seen = new Set<number>();
+  #mostNames = 0;
+  #countsAll = true;
+  #refused = 0;
+  #passedThrough = 0;
+  #work = 0;
+  readonly #fates: Fates = { rewritten: 0, kept: 0 };
+
+  constructor(one: FuzzCase, subject: Subject) {
+    this.#case = one;
+    this.#isMetered = subject.isMetered;
+    const properties = { [label(NODE_LABEL.name)]: NODE_LABEL.value };
+    // The time is the seed of hashes and chance.
+    const now = BigInt(1.7e18) + BigInt(one.number) * 1_000_003n;
+    this.vm = Vm.load(subject.module, { clock: new Clock(now), properties });
+    for (const config of one.configs) this.#plugins.push(this.#plugin(config));
+  }
+
+  /** Runs all steps, and closes what is still open. */
+  run(): void {
+    for (const step of this.#case.steps) this.#step(step);
+    for (const open of [...this.#open.keys()]) this.#close(open, "remote");
+    this.#tick();
+  }
+
+  /** Bytes of all reads so far. */
+  get bytes(): number {
+    return this.#spent.bytes;
+  }
+
+  outcome(): Outcome {
+    const { vm } = this;
+    if (vm.dataLogs().length > 0) throw new OverBudget(`logged: ${vm.dataLogs()[0]!.message}`);
+    const metrics = vm.metricStore.read([]);
+    const counted = new Counted(metrics);
+    counted.hold(this.#mostNames);
+    // What came in the read in which a connection was refused is counted or not.
+    if (this.#refused === 0 && this.#countsAll) counted.holdTotals(this.#totals);
+    const unrewritten = counted.totals["unrewritten_requests_total"] ?? 0;
+    if (this.#countsAll && unrewritten < this.#fates.kept) {
+      throw new WrongBytes(`${this.#fates.kept} requests not rewritten, ${unrewritten} counted`);
+    }
+    holdHostCalls(vm, this.#spent, metrics.size);
+    const memory = vm.memoryBytes();
+    if (memory > memoryFor(this.#spent)) {
+      throw new OverBudget(`${memory} bytes of memory after ${this.#spent.bytes} bytes`);
+    }
+    const sent = [...this.#seen].map((frame) => this.#case.frames[frame]!);
+    return {
+      metrics,
+      went: this.#went,
+      frames: sent.length,
+      mutated: sent.filter(({ isGood }) => !isGood).length,
+      bytes: this.#spent.bytes,
+      memory,
+      rewritten: this.#fates.rewritten,
+      refused: this.#refused,
+      passedThrough: this.#passedThrough,
+      work: this.#work,
+    };
+  }
+
+  #plugin(config: PluginConfig): { plugin: Plugin; config: PluginConfig } {
+    const plugin = this.vm.plugin({ config: JSON.stringify(config) });
+    if (plugin.refused !== undefined) throw new Error(plugin.refused[0]?.message);
+    this.#spent.plugins++;
+    if (config.metrics.enabled === false) this.#countsAll = false;
+    // Calls of both sides that get no names of their own look as if they had none.
+    this.#mostNames += (config.metrics.max_series ?? DEFAULT_MAX_SERIES) + 2;
+    return { plugin, config };
+  }
+
+  #step(step: Step): void {
+    switch (step.do) {
+      case "connect":
+        return this.#connect(step);
+      case "read":
+        return this.#read(step);
+      case "close":
+        return this.#close(step.connection, step.how);
+      case "tick":
+        return this.#tick();
+      case "wait":
+        return this.vm.clock.advanceMilliseconds(step.milliseconds);
+      case "reload": {
+        this.#plugins[step.plugin]!.plugin.shutdown();
+        this.#plugins[step.plugin] = this.#plugin(step.config);
+        // What configuring costs is not for those to pay who connect.
+        this.#takeWork();
+      }
+    }
+  }
+
+  #connect(step: Step & { do: "connect" }): void {
+    const { plugin, config } = this.#plugins[step.plugin]!;
+    const { address } = step;
+    const connection = plugin.connect({ properties: connectionProperties(address) });
+    this.#spent.connections++;
+    const open = new CaseConnection(connection, config, address, this.#totals);
+    this.#open.set(step.connection, open);
+    this.#takeWork();
+  }
+
+  #read({ connection: number, side, pieces, end }: Step & { do: "read" }): void {
+    const open = this.#open.get(number);
+    if (open === undefined || !open.maySend(side)) return;
+    const frames = this.#case.frames;
+    const parts: Uint8Array[] = [NO_BYTES];
+    const good: Beginning[] = [];
+    let length = 0;
+    for (const { frame, from, to } of pieces) {
+      const sent = frames[frame]!;
+      if (from === 0 && sent.isGood) good.push({ offset: length, frame: sent });
+      parts.push(sent.bytes.subarray(from, to));
+      length += to - from;
+      this.#seen.add(frame);
+    }
+    if (length === 0 && !end) return;
+    const spent = this.#spent;
+    spent.reads++;
+    spent.bytes += length;
+    spent.fetches += fetchesFor(open.connection.heldBytes + length);
+    open.read(side, concat(parts), end, good);
+    if (open.connection.closed) this.#finish(number, open);
+    else this.#holdWork(open);
+  }
+
+  #takeWork(): number {
+    if (!this.#isMetered) return 0;
+    return this.vm.call(this.#plugins[0]!.plugin, TAKE_WORK, NO_BYTES);
+  }
+
+  #holdWork(open: CaseConnection): void {
+    open.work += this.#takeWork();
+    const most = workFor(open.reads, open.bytes);
+    this.#work = Math.max(this.#work, open.work / most);
+    if (open.work > most) {
+      throw new OverBudget(
+        `work of ${open.work} for ${open.bytes} bytes in ${open.reads} reads, at most ${most}`,
+      );
+    }
+  }
+
+  #close(number: number, how: "remote" | "local" | "end"): void {
+    const open = this.#open.get(number);
+    if (open === undefined) return;
+    if (how === "end") open.connection.end();
+    else open.connection.close(how);
+    this.#finish(number, open);
+  }
+
+  #finish(number: number, open: CaseConnection): void {
+    this.#open.delete(number);
+    this.#takeWork();
+    const { went, back, refused, passedThrough, fates } = open.finish();
+    this.#went.push({ bytes: went, back, refused });
+    if (refused) this.#refused++;
+    if (passedThrough) this.#passedThrough++;
+    this.#fates.rewritten += fates.rewritten;
+    this.#fates.kept += fates.kept;
+  }
+
+  #tick(): void {
+    this.#spent.ticks += this.#plugins.length;
+    this.vm.tick();
+    this.#takeWork();
+  }
+}
+
+const NOTHING_SPENT: Spent = {
+  ...{ reads: 0, bytes: 0, fetches: 0, connections: 0, plugins: 0, ticks: 0 },
+};
+
+/** Runs the case. Throws where anything does not hold. */
+export function runCase(one: FuzzCase, subject: Subject): Outcome {
+  const run = new Run(one, subject);
+  run.run();
+  return run.outcome();
+}
+
+/** Rounds after which a VM has what the case needs. */
+const WARM_UP = 8;
+/** Bytes, in about, that go through a VM in the rounds behind those; and the most rounds. */
+const REPEATED_BYTES = 6_000_000;
+const MOST_ROUNDS = 400;
+
+/**
+ * Runs the case again and again in one VM. Throws where memory keeps growing: it grows by doubling, and
+ * how blocks lie may need that once more, but no more than once.
+ */
+export function repeatCase(one: FuzzCase, subject: Subject): Outcome {
+  const run = new Run(one, subject);
+  for (let round = 0; round < WARM_UP; round++) run.run();
+  const before = run.vm.memoryBytes();
+  const bytes = run.bytes / WARM_UP;
+  const rounds = Math.min(MOST_ROUNDS, Math.ceil(REPEATED_BYTES / (bytes + 1)));
+  for (let round = 0; round < rounds; round++) run.run();
+  const after = run.vm.memoryBytes();
+  if (after > 2 * before) throw new OverBudget(`memory grows from ${before} to ${after} bytes`);
+  return run.outcome();
+}
