@@ -1,19 +1,35 @@
-// The Wasm modules that are measured: our release build, and one that does nothing.
+// The Wasm modules that are measured: our release build, and two that say what of its cost is the host's.
 
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { fromRoot } from "../demo/local/repository.ts";
-import { guest } from "../test/host/guest.ts";
+import { guest, type GuestBodies } from "../test/host/guest.ts";
 import type { Modules } from "./variants.ts";
 
 /** Where results and compiled modules go. */
 const OUTPUT = fromRoot("build/bench");
 
-/** Path of a module whose callbacks all answer Continue; compiled from AssemblyScript now. */
-export async function noopModule(): Promise<string> {
+/** Bytes that the floor's callbacks fetch: as many as ours at once, and no more than it has room for. */
+const FLOOR_WINDOW = 32 * 1024;
+
+/**
+ * Writes a module whose callbacks all answer Continue, and one whose data callbacks also fetch the bytes
+ * and ask for the time: what no filter can do without that tells calls and how long they took. Both are
+ * compiled from AssemblyScript now.
+ */
+async function yardsticks(): Promise<{ noop: string; floor: string }> {
   mkdirSync(OUTPUT, { recursive: true });
-  const file = fromRoot(OUTPUT, "noop.wasm");
-  writeFileSync(file, await guest({}));
+  const look = (type: number): string =>
+    `get(${type}, 0, min<u32>(size, ${FLOOR_WINDOW})); proxy_get_current_time_nanoseconds(A);`;
+  return {
+    noop: await written("noop.wasm", {}),
+    floor: await written("floor.wasm", { downstream: look(2), upstream: look(3) }),
+  };
+}
+
+async function written(name: string, bodies: GuestBodies): Promise<string> {
+  const file = fromRoot(OUTPUT, name);
+  writeFileSync(file, await guest(bodies));
   return file;
 }
 
@@ -24,7 +40,7 @@ export async function modulesFor(wasm: string | undefined, base?: string): Promi
   for (const file of [ours, compared]) {
     if (file !== undefined && !existsSync(file)) throw new Error(`no module ${file}`);
   }
-  return { ours, noop: await noopModule(), base: compared };
+  return { ours, ...(await yardsticks()), base: compared };
 }
 
 /** Writes what was measured as JSON into the folder of results. */

@@ -31,6 +31,7 @@ export interface Variant {
 export interface Modules {
   ours: string;
   noop: string;
+  floor: string;
   /** Another build of ours to compare with. */
   base?: string;
 }
@@ -89,18 +90,19 @@ export function rules(count: number): { rules: object[] } {
   return { rules: [...misses, last] };
 }
 
+const NOOP = "+ a Wasm filter that does nothing";
+const FLOOR = "+ one that fetches the bytes and the time";
+
 /** All chains in the order of the table. */
 export function variants(modules: Modules): Variant[] {
   const all: Variant[] = [
     chain("tcp_proxy", "tcp_proxy alone", [tcpProxy()], TCP_COUNTERS),
-    chain(
-      "noop",
-      "+ a Wasm filter that does nothing",
-      [wasm(modules.noop, "noop"), tcpProxy()],
-      TCP_COUNTERS,
-    ),
+    chain("noop", NOOP, [wasm(modules.noop, "noop"), tcpProxy()], TCP_COUNTERS),
+    chain("floor", FLOOR, [wasm(modules.floor, "floor"), tcpProxy()], TCP_COUNTERS),
     ...ourVariants(modules.ours, ""),
     chain("dubbo_proxy", "dubbo_proxy", [dubboProxy()], DUBBO_COUNTERS),
+    chain("noop_dubbo", NOOP, [wasm(modules.noop, "noop"), dubboProxy()], DUBBO_COUNTERS),
+    chain("floor_dubbo", FLOOR, [wasm(modules.floor, "floor"), dubboProxy()], DUBBO_COUNTERS),
     chain(
       "generic_proxy",
       "generic_proxy with the Dubbo codec",

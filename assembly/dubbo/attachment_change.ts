@@ -106,6 +106,17 @@ export class AttachmentChange {
     return next ? next.dropsKey(key, length, encoding) : false;
   }
 
+  /** The same for the key of `wanted`, which is the query's own. */
+  dropsWanted(wanted: WantedAttachment): bool {
+    let dropped = this.drops;
+    while (dropped) {
+      if (dropped.wanted === wanted) return true;
+      dropped = dropped.next;
+    }
+    const next = this.next;
+    return next ? next.dropsWanted(wanted) : false;
+  }
+
   /** Whether this change sets the same key later, or one that follows it does, which then counts. */
   isOverruled(set: SetAttachment): bool {
     // What was set last stands first.

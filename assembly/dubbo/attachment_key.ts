@@ -32,6 +32,12 @@ export function spells(
   const end = key + length;
   let p = key;
   for (let i: u32 = 0; i < wantedLength; i++) {
+    if (encoding == KeyEncoding.BYTES && p < end && load<u8>(p) < 0x80) {
+      // Almost every key is ASCII; one that was not asked for ends at its first character.
+      if (lower(load<u8>(p)) != load<u8>(wanted + i)) return false;
+      p++;
+      continue;
+    }
     const unit = encoding == KeyEncoding.BYTES ? readUtf8(p, end) : readUtf16(p, end, encoding);
     if (lower(unit) != load<u8>(wanted + i)) return false;
     p = next;
@@ -40,6 +46,8 @@ export function spells(
 }
 
 /** `unit` in lower case if it is an ASCII letter. */
+// @ts-ignore: decorator
+@inline
 export function lower(unit: u32): u32 {
   return unit >= 0x41 && unit <= 0x5a ? unit | 0x20 : unit;
 }
@@ -48,10 +56,6 @@ export function lower(unit: u32): u32 {
 function readUtf8(p: usize, end: usize): u32 {
   if (p >= end) return NO_UNIT;
   const lead: u32 = load<u8>(p);
-  if (lead < 0x80) {
-    next = p + 1;
-    return lead;
-  }
   if ((lead & 0xe0) == 0xc0 && p + 2 <= end) {
     next = p + 2;
     return ((lead & 0x1f) << 6) | (load<u8>(p, 1) & 0x3f);

@@ -32,6 +32,17 @@ const MAP_END: u32 = 0x5a;
 
 const KEY = memory.data(16);
 
+/**
+ * Where the entries stand that the last query asked for: key, end and `WantedAttachment` of each. Their
+ * changing then needs no second walk, which was a quarter of a rewritten request's time.
+ */
+const MOST_FOUND: u32 = 16;
+const FOUND_SIZE: u32 = 12;
+const FOUND = memory.data(<i32>(MOST_FOUND * FOUND_SIZE));
+let found: u32 = 0;
+/** Whether all of them are there, and none takes part in the numbering. */
+let isFoundPlain: bool = false;
+
 /** The key of the attachment that is being read. */
 function key(): Span {
   return changetype<Span>(KEY);
@@ -43,15 +54,21 @@ export function readHessian2Attachments(p: usize, end: usize, attachments: Attac
   if (load<u8>(p) == NULL_CODE) return p + 1;
   p = enterMap(p, end);
   if (failed(p)) return p;
+  found = 0;
+  isFoundPlain = true;
   while (true) {
     if (p >= end) return INCOMPLETE;
     if (kindOf(load<u8>(p)) == END) return p + 1;
+    const entry = p;
     p = readKey(p, end);
     if (failed(p)) return p;
     if (p >= end) return INCOMPLETE;
     let wanted: WantedAttachment | null = null;
     if (key().start != 0) wanted = attachments.find(key().start, key().length, KeyEncoding.BYTES);
-    if (wanted) wanted.found++;
+    if (wanted) {
+      wanted.found++;
+      if (!isUnnumbered(load<u8>(p))) isFoundPlain = false;
+    }
     if (wanted && isStringCode(load<u8>(p))) {
       p = readString(p, end, wanted.value);
       // A part of a value is another value.
@@ -62,13 +79,25 @@ export function readHessian2Attachments(p: usize, end: usize, attachments: Attac
       p = skipValues(p, end, 1);
     }
     if (failed(p)) return p;
+    if (wanted) noteFound(entry, p, wanted);
   }
+}
+
+function noteFound(entry: usize, end: usize, wanted: WantedAttachment): void {
+  if (found == MOST_FOUND) {
+    isFoundPlain = false;
+    return;
+  }
+  const slot = FOUND + found++ * FOUND_SIZE;
+  store<usize>(slot, entry);
+  store<usize>(slot, end, 4);
+  store<usize>(slot, changetype<usize>(wanted), 8);
 }
 
 /**
  * Writes the attachments that lie from `p` to `end` into `out`, changed.
  *
- * The classes of the body's arguments must have been read just before (they are counted on).
+ * The body must have been read just before: its classes are counted on, and what was found in it.
  *
  * @returns whether they could be; if not, what was written means nothing
  */
@@ -79,7 +108,17 @@ export function rewriteHessian2Attachments(
   out: Output,
 ): bool {
   out.writeU8(UNTYPED_MAP);
-  if (p < end && load<u8>(p) != NULL_CODE) {
+  if (p < end && load<u8>(p) == UNTYPED_MAP && isFoundPlain) {
+    let keep = p + 1;
+    for (let slot = FOUND; slot < FOUND + found * FOUND_SIZE; slot += FOUND_SIZE) {
+      const entry = load<usize>(slot);
+      if (!change.dropsWanted(changetype<WantedAttachment>(load<usize>(slot, 8)))) continue;
+      out.write(keep, <u32>(entry - keep));
+      keep = load<usize>(slot, 4);
+    }
+    // All up to the map's end.
+    out.write(keep, <u32>(end - 1 - keep));
+  } else if (p < end && load<u8>(p) != NULL_CODE) {
     // A typed map names a type, and types are numbered.
     let numberIsLost = load<u8>(p) != UNTYPED_MAP;
     p = enterMap(p, end);

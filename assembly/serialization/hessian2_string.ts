@@ -195,6 +195,11 @@ function skipUnits(p: usize, end: usize, units: u32): usize {
       units -= 8;
     }
     if (units == 0) break;
+    if (units < 8 && p + 8 <= end) {
+      // The text's last bytes at once, whatever stands behind them.
+      const theirs = NON_ASCII & (((<u64>1) << (units << 3)) - 1);
+      if ((load<u64>(p) & theirs) == 0) return p + units;
+    }
     if (p >= end) return INCOMPLETE;
     const lead = load<u8>(p);
     if (lead < 0x80) p += 1;

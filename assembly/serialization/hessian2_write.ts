@@ -38,12 +38,17 @@ export function writeHessian2String(out: Output, text: Span): void {
     out.writeU16(units);
   }
   let p = text.start;
+  let plain = p;
   while (p < stop) {
     const size = sequenceLength(load<u8>(p));
-    if (size == 4) writeSupplementary(out, p);
-    else out.write(p, size);
+    if (size == 4) {
+      out.write(plain, <u32>(p - plain));
+      writeSupplementary(out, p);
+      plain = p + 4;
+    }
     p += size;
   }
+  out.write(plain, <u32>(stop - plain));
 }
 
 /** Bytes of the character whose first byte is `lead`; what can begin none stands for itself. */

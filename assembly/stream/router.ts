@@ -103,8 +103,10 @@ function rewrite(routing: Routing, plugin: Plugin, header: usize, body: usize, e
   const length = out.length;
   out.write(routing.before.start, routing.before.length);
   const frame = out.length;
-  out.write(header, HEADER_LENGTH);
-  out.write(body, <u32>(start - body));
+  const isInOnePiece = body == header + HEADER_LENGTH;
+  if (!isInOnePiece) out.write(header, HEADER_LENGTH);
+  const first = isInOnePiece ? header : body;
+  out.write(first, <u32>(start - first));
   const serialization = serializationOf(flagOf(header));
   if (!rewriteAttachments(serialization, start, behind, routing.protectedKeys, out)) {
     out.cut(length);

@@ -66,6 +66,19 @@ describe("attachments", () => {
     }
   });
 
+  // The reader remembers where sixteen of them stand.
+  for (const times of [15, 16, 17, 40]) {
+    test(`that exist ${times} times are replaced`, () => {
+      const entries = Array.from({ length: times }, (_, i) => {
+        return [...pair(`k${i}`, "kept"), ...pair("dubbo-route", `v${i}`)];
+      });
+      const before = withBytes(concat([hex("48"), ...entries.flat(), hex("5a")]));
+      const after = send(RULE, before);
+      hold(before, after);
+      assert.equal(take(after).entries.length, times + 2);
+    });
+  }
+
   test("that are no strings are kept byte for byte", () => {
     const values = ["5b", "3801ff", "4c0000000000000001", "23010203", "5d07", "4a0000000000000001"];
     const entries = values.map((value, i) => concat([hessianString(`k${i}`), hex(value)]));
