@@ -84,7 +84,9 @@ function chains(
 ): { own: Variant[]; all: Variant[] } {
   const ofBase = found.filter(({ name }) => name.startsWith(BASE));
   const rest = found.filter(({ name }) => !name.startsWith(BASE));
-  const own = chosen(rest, values.variants);
+  const own = chosen(rest, values.variants).filter(
+    ({ isExtra }) => values.variants !== undefined || isExtra !== true,
+  );
   const twins = ofBase.filter(({ name }) => own.some((one) => BASE + one.name === name));
   return { own, all: [...own, ...twins] };
 }

@@ -12,6 +12,7 @@ import {
   wasmPlugins,
   type Json,
 } from "../demo/local/envoy_config.ts";
+import { terminalFilter, type Terminal } from "../test/terminal_filter.ts";
 
 /** How a run's counters in Envoy must have grown: a regex for their names, and by what. */
 export interface Counter {
@@ -25,6 +26,16 @@ export interface Variant {
   title: string;
   filters: Json[];
   counters: Counter[];
+  /** Measured only where it is named. */
+  isExtra?: boolean;
+  /** How the guard stands between the last filter and the provider; undefined: not at all. */
+  guard?: Guard;
+}
+
+/** What of the guard differs from envoy-local.yaml. */
+interface Guard {
+  /** Each call gets a connection of its own to the provider. */
+  isDialledForEachCall: boolean;
 }
 
 /** Paths of modules. */
@@ -39,7 +50,9 @@ export interface Modules {
 /** `stat_prefix` of every filter. */
 const PREFIX = "bench";
 const CLUSTER = "user-provider";
-const TYPES = "type.googleapis.com/envoy.extensions.filters.network";
+/** The cluster that dials by way of the guard, and the listeners and clusters that the guard is made of. */
+const GUARDED = `guard-${CLUSTER}`;
+const GUARD_PARTS = [GUARDED, `dial-${CLUSTER}`];
 
 const TCP_COUNTERS: Counter[] = [
   { names: `tcp\\.${PREFIX}\\.downstream_cx_total`, growth: "connections" },
@@ -92,21 +105,44 @@ export function rules(count: number): { rules: object[] } {
 
 const NOOP = "+ a Wasm filter that does nothing";
 const FLOOR = "+ one that fetches the bytes and the time";
+const GUARD_ONCE = "+ the guard, dialling for each call";
 
 /** All chains in the order of the table. */
 export function variants(modules: Modules): Variant[] {
   const all: Variant[] = [
-    chain("tcp_proxy", "tcp_proxy alone", [tcpProxy()], TCP_COUNTERS),
-    chain("noop", NOOP, [wasm(modules.noop, "noop"), tcpProxy()], TCP_COUNTERS),
-    chain("floor", FLOOR, [wasm(modules.floor, "floor"), tcpProxy()], TCP_COUNTERS),
+    chain("tcp_proxy", "tcp_proxy alone", [ends("tcp_proxy")], TCP_COUNTERS),
+    chain("noop", NOOP, [wasm(modules.noop, "noop"), ends("tcp_proxy")], TCP_COUNTERS),
+    chain("floor", FLOOR, [wasm(modules.floor, "floor"), ends("tcp_proxy")], TCP_COUNTERS),
     ...ourVariants(modules.ours, ""),
-    chain("dubbo_proxy", "dubbo_proxy", [dubboProxy()], DUBBO_COUNTERS),
-    chain("noop_dubbo", NOOP, [wasm(modules.noop, "noop"), dubboProxy()], DUBBO_COUNTERS),
-    chain("floor_dubbo", FLOOR, [wasm(modules.floor, "floor"), dubboProxy()], DUBBO_COUNTERS),
+    chain("dubbo_proxy", "dubbo_proxy", [ends("dubbo_proxy")], DUBBO_COUNTERS),
+    {
+      ...chain("guard", "+ the guard", [ends("dubbo_proxy", GUARDED)], DUBBO_COUNTERS),
+      guard: { isDialledForEachCall: false },
+    },
+    {
+      ...chain("guard_once", GUARD_ONCE, [ends("dubbo_proxy", GUARDED)], DUBBO_COUNTERS),
+      guard: { isDialledForEachCall: true },
+      isExtra: true,
+    },
+    {
+      ...chain(
+        "noop_dubbo",
+        NOOP,
+        [wasm(modules.noop, "noop"), ends("dubbo_proxy")],
+        DUBBO_COUNTERS,
+      ),
+      isExtra: true,
+    },
+    chain(
+      "floor_dubbo",
+      FLOOR,
+      [wasm(modules.floor, "floor"), ends("dubbo_proxy")],
+      DUBBO_COUNTERS,
+    ),
     chain(
       "generic_proxy",
       "generic_proxy with the Dubbo codec",
-      [genericProxy()],
+      [ends("generic_proxy")],
       GENERIC_COUNTERS,
     ),
   ];
@@ -131,13 +167,19 @@ function ourVariants(module: string, before: string): Variant[] {
   const labels = ["interface", "method", "version"];
   const rich = { metrics: { labels }, routing: TEN_RULES };
   return [
-    with_("ours", "+ ours, counting", {}, tcpProxy(), TCP_COUNTERS),
-    with_("rules", "+ ours, 3 labels and 10 rules", rich, tcpProxy(), [...TCP_COUNTERS, ROUTED]),
-    with_("ours_dubbo", "ours, counting + dubbo_proxy", {}, dubboProxy(), DUBBO_COUNTERS),
-    with_("rewrite_dubbo", "ours, rewriting + dubbo_proxy", { routing: REWRITE }, dubboProxy(), [
-      ...DUBBO_COUNTERS,
+    with_("ours", "+ ours, counting", {}, ends("tcp_proxy"), TCP_COUNTERS),
+    with_("rules", "+ ours, 3 labels and 10 rules", rich, ends("tcp_proxy"), [
+      ...TCP_COUNTERS,
       ROUTED,
     ]),
+    with_("ours_dubbo", "ours, counting + dubbo_proxy", {}, ends("dubbo_proxy"), DUBBO_COUNTERS),
+    with_(
+      "rewrite_dubbo",
+      "ours, rewriting + dubbo_proxy",
+      { routing: REWRITE },
+      ends("dubbo_proxy"),
+      [...DUBBO_COUNTERS, ROUTED],
+    ),
   ];
 }
 
@@ -148,9 +190,8 @@ export function wasmVariant(
   config: object,
   next: "tcp_proxy" | "dubbo_proxy",
 ): Variant {
-  const terminal = next === "tcp_proxy" ? tcpProxy() : dubboProxy();
   const counters = next === "tcp_proxy" ? TCP_COUNTERS : DUBBO_COUNTERS;
-  return chain(name, name, [wasm(module, "dubbo", config), terminal], counters);
+  return chain(name, name, [wasm(module, "dubbo", config), ends(next)], counters);
 }
 
 /** The same with our filter, whose counters are then looked at too. */
@@ -171,8 +212,19 @@ export function variantConfig(
   });
   const listener = named(listenersOf(config), "dubbo_tcp", "listener");
   listener.filter_chains[0].filters = variant.filters;
-  config.static_resources.listeners = [listener];
-  config.static_resources.clusters = [named(clustersOf(config), CLUSTER, "cluster")];
+  const clusters = [named(clustersOf(config), CLUSTER, "cluster")];
+  const listeners = [listener];
+  if (variant.guard !== undefined) {
+    for (const part of GUARD_PARTS) {
+      listeners.push(named(listenersOf(config), part, "listener"));
+      clusters.push(named(clustersOf(config), part, "cluster"));
+    }
+    if (variant.guard.isDialledForEachCall) {
+      named(clusters, GUARDED, "cluster").max_requests_per_connection = 1;
+    }
+  }
+  config.static_resources.listeners = listeners;
+  config.static_resources.clusters = clusters;
   return config;
 }
 
@@ -191,42 +243,6 @@ function wasm(module: string, id: string, config: object = {}): Json {
   return filter!;
 }
 
-function filter(name: string, type: string, config: Json): Json {
-  const typed_config = { "@type": `${TYPES}.${type}`, stat_prefix: PREFIX, ...config };
-  return { name: `envoy.filters.network.${name}`, typed_config };
-}
-
-function tcpProxy(): Json {
-  return filter("tcp_proxy", "tcp_proxy.v3.TcpProxy", { cluster: CLUSTER });
-}
-
-// One route for all interfaces, without headers: the least that dubbo_proxy can be asked to do.
-function dubboProxy(): Json {
-  const match = { method: { name: { safe_regex: { regex: ".*" } } } };
-  const routes = [{ match, route: { cluster: CLUSTER } }];
-  const route_config = [{ name: "all", interface: "*", routes }];
-  const multiple_route_config = { name: "bench", route_config };
-  return filter("dubbo_proxy", "dubbo_proxy.v3.DubboProxy", { multiple_route_config });
-}
-
-function genericProxy(): Json {
-  const generic = `${TYPES}.generic_proxy`;
-  const action = {
-    name: "route",
-    typed_config: { "@type": `${generic}.action.v3.RouteAction`, cluster: CLUSTER },
-  };
-  const routes = { on_no_match: { action } };
-  return filter("generic_proxy", "generic_proxy.v3.GenericProxy", {
-    codec_config: {
-      name: "envoy.generic_proxy.codecs.dubbo",
-      typed_config: { "@type": `${generic}.codecs.dubbo.v3.DubboCodecConfig` },
-    },
-    filters: [
-      {
-        name: "envoy.filters.generic.router",
-        typed_config: { "@type": `${generic}.router.v3.Router` },
-      },
-    ],
-    route_config: { name: "bench", virtual_hosts: [{ name: "all", hosts: ["*"], routes }] },
-  });
+function ends(name: Terminal, cluster: string = CLUSTER): Json {
+  return terminalFilter(name, cluster, PREFIX);
 }

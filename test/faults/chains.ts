@@ -5,28 +5,26 @@
 // Everything comes from envoy-local.yaml but generic_proxy, which is not there: stock Istio has none.
 
 import {
-  clustersOf,
   listenersOf,
   named,
-  readConfig,
   setPluginConfig,
   wasmPlugins,
   type Json,
 } from "../../demo/local/envoy_config.ts";
 import { labConfig } from "../e2e/envoy_setup.ts";
+import { terminalFilter, type Terminal } from "../terminal_filter.ts";
 
 /** A terminal filter; the second dubbo_proxy is that of envoy-local.yaml with its guard. */
-export type Chain = "tcp_proxy" | "dubbo_proxy" | "dubbo_proxy + guard" | "generic_proxy";
+export type Chain = Terminal | "dubbo_proxy + guard";
 
 /** What the guard's clusters are called before the name of the cluster that they guard. */
 const GUARD = "guard-";
-const hasGuard = clustersOf(readConfig()).some(({ name }) => name.startsWith(GUARD));
 
-/** All chains that envoy-local.yaml has the parts of. */
+/** All chains. */
 export const CHAINS: readonly Chain[] = [
   "tcp_proxy",
   "dubbo_proxy",
-  ...(hasGuard ? (["dubbo_proxy + guard"] as const) : []),
+  "dubbo_proxy + guard",
   "generic_proxy",
 ];
 
@@ -48,7 +46,7 @@ export const BYSTANDER = "healthy";
 export const FAULTY_CLUSTER = "user-provider";
 const HEALTHY_CLUSTER = "order-provider";
 
-const TYPES = "type.googleapis.com/envoy.extensions.filters.network";
+const STAT_PREFIX = "faults";
 
 /** The bootstrap of a chain, or of two: two listeners and two clusters. */
 export function chainConfig(chain: Chain, ports: StagePorts, bystander: Chain = chain): Json {
@@ -85,38 +83,6 @@ function listener(
 }
 
 function terminal(chain: Chain, cluster: string): Json {
-  if (chain === "tcp_proxy") return filter(chain, "tcp_proxy.v3.TcpProxy", { cluster });
-  if (chain === "generic_proxy") {
-    return filter(chain, "generic_proxy.v3.GenericProxy", generic(cluster));
-  }
-  const dialled = chain === "dubbo_proxy" ? cluster : `${GUARD}${cluster}`;
-  return filter("dubbo_proxy", "dubbo_proxy.v3.DubboProxy", dubbo(dialled));
-}
-
-function filter(name: string, type: string, config: Json): Json {
-  const typed_config = { "@type": `${TYPES}.${type}`, stat_prefix: "faults", ...config };
-  return { name: `envoy.filters.network.${name}`, typed_config };
-}
-
-function dubbo(cluster: string): Json {
-  const match = { method: { name: { safe_regex: { regex: ".*" } } } };
-  const route_config = [{ name: "all", interface: "*", routes: [{ match, route: { cluster } }] }];
-  return { multiple_route_config: { name: "faults", route_config } };
-}
-
-function generic(cluster: string): Json {
-  const typed = (type: string, more: Json = {}) => ({
-    "@type": `${TYPES}.generic_proxy.${type}`,
-    ...more,
-  });
-  const action = { name: "route", typed_config: typed("action.v3.RouteAction", { cluster }) };
-  const routes = { on_no_match: { action } };
-  return {
-    codec_config: {
-      name: "envoy.generic_proxy.codecs.dubbo",
-      typed_config: typed("codecs.dubbo.v3.DubboCodecConfig"),
-    },
-    filters: [{ name: "envoy.filters.generic.router", typed_config: typed("router.v3.Router") }],
-    route_config: { name: "faults", virtual_hosts: [{ name: "all", hosts: ["*"], routes }] },
-  };
+  if (chain !== "dubbo_proxy + guard") return terminalFilter(chain, cluster, STAT_PREFIX);
+  return terminalFilter("dubbo_proxy", `${GUARD}${cluster}`, STAT_PREFIX);
 }
