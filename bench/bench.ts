@@ -33,13 +33,13 @@ async function main(): Promise<number> {
       rounds: { type: "string", default: "5" },
       turns: { type: "string", default: "4" },
       seconds: { type: "string", default: "0.5" },
-      wasm: { type: "string" },
+      module: { type: "string" },
       compare: { type: "string" },
       save: { type: "boolean", default: false },
       quiet: { type: "boolean", default: false },
     },
   });
-  const { own, all } = chains(variants(await modulesFor(values.wasm, values.compare)), values);
+  const { own, all } = chains(variants(await modulesFor(values.module, values.compare)), values);
   const options: RunOptions = {
     variants: all,
     shapes: chosen(SHAPES, values.shapes),

@@ -60,13 +60,13 @@ interface Peers {
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
-    options: { connections: { type: "string", default: "10000" }, wasm: { type: "string" } },
+    options: { connections: { type: "string", default: "10000" }, module: { type: "string" } },
   });
   const connections = Number(values.connections);
   if (!(connections > 0 && connections <= MOST_CONNECTIONS)) {
     throw new Error(`--connections is ${values.connections}, expected 1 to ${MOST_CONNECTIONS}`);
   }
-  const modules = await modulesFor(values.wasm);
+  const modules = await modulesFor(values.module);
   const idle = await measureAll(
     [
       ...variants(modules).filter(({ name }) => name === "dubbo_proxy"),

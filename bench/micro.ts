@@ -61,8 +61,8 @@ interface ProbeExports {
 }
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { wasm: { type: "string" } } });
-  const modules = await modulesFor(values.wasm);
+  const { values } = parseArgs({ options: { module: { type: "string" } } });
+  const modules = await modulesFor(values.module);
   const tasks = [...parsingTasks(), ...(await moduleTasks(readFileSync(modules.ours)))];
   const measured = tasks.map((task) => {
     return { task, runs: runsOf(task.run), samples: [] as number[] };

@@ -30,13 +30,13 @@ const HEAD = ["", "CPU µs per call", "over tcp_proxy", "× the first"];
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
-    options: { rounds: { type: "string", default: "5" }, wasm: { type: "string" } },
+    options: { rounds: { type: "string", default: "5" }, module: { type: "string" } },
   });
   const rounds = Number(values.rounds);
   if (!(rounds > 0 && rounds <= MOST_ROUNDS)) {
     throw new Error(`--rounds is ${values.rounds}, expected 1 to ${MOST_ROUNDS}`);
   }
-  const modules = await modulesFor(values.wasm);
+  const modules = await modulesFor(values.module);
   const tcpProxy = variants(modules)[0]!;
   const pipelined = SHAPES[0]!;
   const options = { rounds, turns: TURNS, ms: MS, log: (line: string) => console.error(line) };

@@ -423,7 +423,6 @@ describe("cost", () => {
       proxy_get_header_map_pairs: 1,
       proxy_get_current_time_nanoseconds: 2,
       proxy_get_buffer_bytes: 2,
-      proxy_record_metric: 1,
     });
     vm.resetHostCalls();
     const stream = plugin.openStream();
