@@ -3,10 +3,11 @@
 //   1. Envoy's resident memory (RSS) with 10,000 idle connections that made one call each: dubbo_proxy
 //      alone, behind a Wasm filter that does nothing, and behind ours; again after they were closed.
 //   2. The same around bursts of 4,096 calls in flight on one connection, with tcp_proxy.
-//   3. The module's own memory with as many idle connections, in the emulator.
+//   3. The same after a million calls and after ten.
+//   4. The module's own memory with as many idle connections, in the emulator.
 //
 // dubbo_proxy in 1, because its idle connections have none to a provider: with tcp_proxy Envoy would
-// hold twice as many, and more than most machines let a process open. Not in 2, because each of its
+// hold twice as many, and more than most machines let a process open. Not in 2 and 3, because each of its
 // calls in flight has a connection to the provider, and Envoy's circuit breaker allows 1,024.
 // Results go to build/bench/memory.json.
 
@@ -39,6 +40,11 @@ const BURSTS: Shape = {
   callsPerConnection: BURST_CALLS,
 };
 const BURSTS_MS = 2000;
+/** Calls after which memory is looked at. */
+const MILESTONES = [1_000_000, 10_000_000];
+/** One turn of load, and the most turns on the way to a milestone. */
+const CALLS_MS = 1000;
+const MOST_TURNS = 300;
 const ASK_MS = 120_000;
 /** More than Envoy's `stats_flush_interval`. */
 const SETTLE_MS = 6000;
@@ -75,20 +81,22 @@ async function main(): Promise<number> {
     ],
     (running, peers) => measureIdle(running, connections, peers),
   );
-  const bursts = await measureAll(
-    variants(modules).filter(({ name }) => ["tcp_proxy", "noop", "ours"].includes(name)),
-    measureBursts,
+  const overTcp = variants(modules).filter(({ name }) =>
+    ["tcp_proxy", "noop", "ours"].includes(name),
   );
+  const bursts = await measureAll(overTcp, measureBursts);
+  const calls = await measureAll(overTcp, measureCalls);
   const ofModule = moduleBytes(modules, connections);
 
   console.log(`RSS of Envoy in MiB with ${connections} idle connections\n${report(idle)}`);
   console.log(`\nRSS of Envoy in MiB, bursts of ${BURST_CALLS} calls\n${report(bursts)}`);
+  console.log(`\nRSS of Envoy in MiB after so many calls\n${report(calls)}`);
   console.log(
     `\nthe module's own memory: ${ofModule.started} bytes; with ${connections} idle connections ` +
       `${ofModule.idle} (it grows by doubling)`,
   );
-  saveResults("memory.json", { connections, idle, bursts, module: ofModule });
-  const wrong = [...idle, ...bursts].filter((one) => one.void.length > 0);
+  saveResults("memory.json", { connections, idle, bursts, calls, module: ofModule });
+  const wrong = [...idle, ...bursts, ...calls].filter((one) => one.void.length > 0);
   for (const one of wrong) console.log(`VOID: ${one.variant}: ${one.void.join("; ")}`);
   return wrong.length > 0 ? 1 : 0;
 }
@@ -125,12 +133,12 @@ async function measureIdle(running: Running, connections: number, peers: Peers):
   const open = (count: number) => peers.idle.ask({ port, connections: count }, ASK_MS);
   await open(1);
   const started = await settledRss(running);
-  const sum = await open(connections - 1);
+  const made = await open(connections - 1);
   const idle = await settledRss(running);
   await open(0);
   const closed = await settledRss(running);
-  const calls = sum.connections;
-  const wrong = await differences(envoy, variant.counters, before, { ...sum, calls });
+  const calls = made.connections;
+  const wrong = await differences(envoy, variant.counters, before, { ...made, calls });
   const rss = { "1 connection": started, idle, closed };
   return { variant: variant.name, rss, void: wrong };
 }
@@ -146,15 +154,37 @@ async function measureBursts(running: Running, { client, provider }: Peers): Pro
   const later = await client.ask({ ...load, ms: BURSTS_MS }, ASK_MS);
   const laterBursts = await settledRss(running);
   await provider.ask({ hold: 1 }, ASK_MS);
-  const all = {
+  const wrong = await differences(envoy, variant.counters, before, sum(first, later));
+  const rss = { started, "first bursts": firstBursts, "many bursts": laterBursts };
+  return { variant: variant.name, rss, void: wrong };
+}
+
+async function measureCalls(running: Running, { client }: Peers): Promise<Memory> {
+  const { variant, envoy, port } = running;
+  const before = await readCounters(envoy, variant.counters);
+  const load = { shape: SHAPES[0]!, port, pid: undefined, warmUpMs: 0, settleMs: 0, ms: CALLS_MS };
+  const rss: Record<string, number> = { started: await settledRss(running) };
+  let all = await client.ask(load, ASK_MS);
+  for (const milestone of MILESTONES) {
+    for (let turn = 0; all.calls < milestone && turn < MOST_TURNS; turn++) {
+      all = sum(all, await client.ask(load, ASK_MS));
+    }
+    rss[`${milestone / 1e6} million calls`] = await settledRss(running);
+  }
+  const wrong = await differences(envoy, variant.counters, before, all);
+  if (all.calls < MILESTONES.at(-1)!) wrong.push(`only ${all.calls} calls`);
+  return { variant: variant.name, rss, void: wrong };
+}
+
+/** What two loads did together; what was measured of them is the first one's. */
+function sum(first: LoadReply, later: LoadReply): LoadReply {
+  return {
+    ...first,
     calls: first.calls + later.calls,
     connections: first.connections + later.connections,
     requestBytes: first.requestBytes + later.requestBytes,
     responseBytes: first.responseBytes + later.responseBytes,
   };
-  const wrong = await differences(envoy, variant.counters, before, all);
-  const rss = { started, "first bursts": firstBursts, "many bursts": laterBursts };
-  return { variant: variant.name, rss, void: wrong };
 }
 
 /** Once Envoy has closed what was closed, and flushed its metrics. */
