@@ -34,7 +34,7 @@ export const STANDING = "exposes internal implementation details";
 export class Istio {
   readonly folder: string;
   #injected = 0;
-  readonly #injections = new Map<string | undefined, Promise<string[]>>();
+  readonly #injections = new Map<string, Promise<string[]>>();
 
   constructor(folder: string) {
     this.folder = folder;
@@ -78,12 +78,13 @@ export class Istio {
   }
 
   /**
-   * The objects with Istio's sidecar in their pods, as Istio's default profile injects it, with an
-   * IstioOperator's file (absolute) on top where one is given.
+   * The objects with Istio's sidecar in their pods, as Istio's default profile injects it, with the
+   * files (absolute) of IstioOperators on top where some are given.
    */
-  async inject(objects: readonly Json[], operator?: string): Promise<Json[]> {
-    const injection = this.#injections.get(operator) ?? this.#injectionFiles(operator);
-    this.#injections.set(operator, injection);
+  async inject(objects: readonly Json[], ...operators: string[]): Promise<Json[]> {
+    const key = operators.join();
+    const injection = this.#injections.get(key) ?? this.#injectionFiles(operators);
+    this.#injections.set(key, injection);
     const file = await this.write(`to-inject-${this.#injected++}.yaml`, objects);
     // With a revision it asks no cluster for one.
     const args = ["kube-inject", "-f", file, "-r", "default", ...(await injection)];
@@ -91,9 +92,9 @@ export class Istio {
   }
 
   /** What an installation with Istio's default profile consists of, as `inject` has it. */
-  async installation(operator?: string): Promise<Json[]> {
+  async installation(...operators: string[]): Promise<Json[]> {
     const args = ["manifest", "generate", "--set", "profile=default"];
-    if (operator !== undefined) args.push("-f", operator);
+    for (const operator of operators) args.push("-f", operator);
     return objectsIn(await this.run("istioctl", args));
   }
 
@@ -110,8 +111,8 @@ export class Istio {
   }
 
   // Istio's injector reads these three from ConfigMaps of the installation.
-  async #injectionFiles(operator: string | undefined): Promise<string[]> {
-    const installed = await this.installation(operator);
+  async #injectionFiles(operators: string[]): Promise<string[]> {
+    const installed = await this.installation(...operators);
     const injector = configMap(installed, "istio-sidecar-injector");
     const files = {
       injectConfigFile: injector.config,

@@ -17,10 +17,12 @@ export class Installation {
   /** The ingress gateway: a Deployment that needs no injection, and a Service. */
   readonly gateway: KubernetesObject[];
   readonly #istio: Istio;
+  readonly #operators: string[];
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(istio: Istio, meshFile: string, gateway: KubernetesObject[]) {
+  constructor(istio: Istio, operators: string[], meshFile: string, gateway: KubernetesObject[]) {
     this.#istio = istio;
+    this.#operators = operators;
     this.meshFile = meshFile;
     this.gateway = gateway;
   }
@@ -28,7 +30,7 @@ export class Installation {
   /** The Deployment with a sidecar, where its labels and annotations do not say no. */
   async inject(deployment: KubernetesObject): Promise<KubernetesObject> {
     // One at a time: they share a file.
-    const injected = this.#last.then(() => this.#istio.inject([deployment], OPERATOR));
+    const injected = this.#last.then(() => this.#istio.inject([deployment], ...this.#operators));
     this.#last = injected.catch(() => {});
     return (await injected)[0] as KubernetesObject;
   }
@@ -39,14 +41,18 @@ export class Installation {
   }
 }
 
-/** Generates Istio with the lab's settings. */
-export async function generateIstio(): Promise<Installation> {
+/**
+ * Generates Istio with the lab's settings, and these IstioOperators on top: files named from the
+ * repository's root.
+ */
+export async function generateIstio(operators: readonly string[] = []): Promise<Installation> {
   const istio = await openIstio();
-  const objects = await istio.installation(OPERATOR);
+  const files = [OPERATOR, ...operators.map((file) => fromRoot(file))];
+  const objects = await istio.installation(...files);
   const meshFile = join(istio.folder, "mesh.yaml");
   writeFileSync(meshFile, configMap(objects, "istio").mesh);
   const gateway = objects.filter(
     ({ kind, metadata }) => metadata.name === GATEWAY && /^(Deployment|Service)$/.test(kind),
   );
-  return new Installation(istio, meshFile, gateway as KubernetesObject[]);
+  return new Installation(istio, files, meshFile, gateway as KubernetesObject[]);
 }

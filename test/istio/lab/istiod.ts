@@ -11,7 +11,9 @@ import { isIstio, type KubernetesObject } from "./kubernetes.ts";
 import { HOST } from "./network.ts";
 
 /** Kinds of Kubernetes' own that istiod reads. */
-const KINDS = ["Namespace", "Node", "Service", "ServiceAccount", "EndpointSlice", "Pod"];
+const OWN_KINDS = ["Namespace", "Node", "Service", "ServiceAccount", "EndpointSlice", "Pod"];
+/** Its ServiceEntries come with those: istiod allocates their addresses in what it takes for a cluster. */
+const KINDS = [...OWN_KINDS, "ServiceEntry"];
 const READY_MS = 60_000;
 const SETTLED_MS = 30_000;
 /** It looks for changes each 100 ms, and gathers them for another 100 ms. */
@@ -20,8 +22,11 @@ const DEBUG_MS = 5000;
 /** As somebody of istiod's own namespace, see ../istiod/istiod-lab/tokens.go. */
 const TOKEN = { authorization: "Bearer system:serviceaccount:istio-system:lab" };
 const HTTP = `${HOST}:18080`;
-/** What istiod writes into its log about objects it cannot read, and proxies that refuse one. */
-const PROBLEM = /Failed to parse|failure during|ACK ERROR|NACK/;
+/**
+ * What istiod writes into its log about objects it cannot read, and proxies that refuse one. Nothing that
+ * base64 could be: there are certificates in the log.
+ */
+const PROBLEM = /Failed to parse|failure during|ACK ERROR/;
 
 /** Files in istiod's folder; all of Istio's objects stand in one, so that they change at once. */
 const CONFIG = "config";
@@ -138,7 +143,7 @@ async function allHeard(): Promise<boolean> {
 
 // True where that makes a difference.
 function writeObjects(folder: string, objects: readonly KubernetesObject[]): boolean {
-  const istio = objects.filter(isIstio);
+  const istio = objects.filter((object) => isIstio(object) && !KINDS.includes(object.kind));
   const others = objects.filter(({ kind }) => KINDS.includes(kind));
   return [replace(folder, ISTIO_OBJECTS, istio), replace(folder, OTHER_OBJECTS, others)].some(
     (changed) => changed,

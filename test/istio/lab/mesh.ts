@@ -26,12 +26,15 @@ import {
   type PodObject,
 } from "./kubernetes.ts";
 import { closeNetwork, HOST, openNetwork, podAddress } from "./network.ts";
-import { startPod, type Pod } from "./pod.ts";
+import { startPod, volumesFolder, type Pod } from "./pod.ts";
+import { updateConfigMaps } from "./volumes.ts";
 
 /** What a mesh begins with. */
 export interface MeshOptions {
   /** What would be applied to the cluster. */
   objects: readonly KubernetesObject[];
+  /** IstioOperators on top of lab/istio.yaml: files named from the repository's root. */
+  operators?: readonly string[];
 }
 
 /** How a pod differs from its Deployment. */
@@ -94,13 +97,16 @@ export class Mesh {
 
   /**
    * Adds objects, or replaces those of the same name, as `kubectl apply` does it. Proxies have
-   * heard of it after `istiod.settled()`.
+   * heard of it after `istiod.settled()`; a changed ConfigMap is in the volumes of running pods.
    */
   apply(...objects: KubernetesObject[]): void {
     const addressed = objects.map((object) =>
       object.kind === "Service" ? this.#addressed(object) : object,
     );
     this.#objects = applied([...this.#objects, ...addressed]);
+    for (const pod of this.#readyObjects()) {
+      updateConfigMaps(pod, volumesFolder(this.#folder, pod), this.#objects);
+    }
     this.#tell();
   }
 
@@ -206,10 +212,10 @@ export class Mesh {
 }
 
 /** Starts istiod with these objects, and no pod yet. */
-export async function startMesh({ objects }: MeshOptions): Promise<Mesh> {
+export async function startMesh({ objects, operators }: MeshOptions): Promise<Mesh> {
   await openNetwork();
   const folder = mkdtempSync(join(tmpdir(), "mesh-"));
-  const installation = await generateIstio();
+  const installation = await generateIstio(operators);
   try {
     const all = applied([...CLUSTER_OBJECTS, ...installation.gateway, ...objects]);
     const istiod = await startIstiod(folder, installation.meshFile, all.filter(isIstio));

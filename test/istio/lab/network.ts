@@ -52,9 +52,19 @@ export function podAddress(number: number): string {
   return `${POD_PREFIX}.${number + 2}`;
 }
 
+/** Gives the test's side one address more, as long as the network is there. */
+export async function addAddress(address: string): Promise<void> {
+  await ip("address", "replace", `${address}/32`, "dev", BRIDGE);
+}
+
+/** Unplugs the pod with this address, or plugs it in again; what runs in it goes on. */
+export async function plugPod(address: string, state: "up" | "down"): Promise<void> {
+  await ip("link", "set", interfaceOf(address), state);
+}
+
 /** Gives the network namespace of a process an interface on the bridge. */
 export async function connectPod(pid: number, address: string): Promise<void> {
-  const name = `pod${address.split(".")[3]}`;
+  const name = interfaceOf(address);
   const peer = ["peer", "name", "eth0", "netns", String(pid)];
   await ip("link", "add", name, "type", "veth", ...peer);
   await ip("link", "set", name, "master", BRIDGE, "up");
@@ -66,6 +76,10 @@ export async function connectPod(pid: number, address: string): Promise<void> {
   await inside("link", "set", "eth0", "up");
   // Services have addresses that nobody has: there has to be a way to send to them.
   await inside("route", "add", "default", "via", HOST);
+}
+
+function interfaceOf(address: string): string {
+  return `pod${address.split(".")[3]}`;
 }
 
 /** Names of all interfaces but the loopback. */

@@ -92,11 +92,16 @@ export class Pod {
   }
 }
 
+/** Where the volumes of a pod stand as folders. `folder` is that of all pods. */
+export function volumesFolder(folder: string, { metadata }: PodObject): string {
+  return join(folder, metadata.name, "volumes");
+}
+
 /** Starts a pod and waits until its sidecar and its containers are ready. */
 export async function startPod(object: PodObject, around: Surroundings): Promise<Pod> {
   const { name } = object.metadata;
   const folder = join(around.folder, name);
-  const volumes = join(folder, "volumes");
+  const volumes = volumesFolder(around.folder, object);
   mkdirSync(volumes, { recursive: true });
   const mounts = makeVolumes(object, volumes, around.objects);
   mounts.push({ from: around.resolver, to: "/etc/resolv.conf" }, ...(await proxyImage()));
@@ -109,7 +114,9 @@ export async function startPod(object: PodObject, around: Surroundings): Promise
   };
   try {
     const { initContainers = [], containers } = object.spec as { [list: string]: Json[] };
-    for (const container of initContainers) await capture(sandbox, container);
+    for (const container of initContainers) {
+      await capture(sandbox, container, environmentOf(object, container, around.objects));
+    }
     const injected = containers!.find((container) => container.name === PROXY);
     const proxy = injected && run(injected);
     // As with holdApplicationUntilProxyStarts: nothing is to be lost while it starts.
@@ -135,9 +142,13 @@ async function proxyImage(): Promise<Mount[]> {
   ];
 }
 
-async function capture(sandbox: Sandbox, { name, args = [] }: Json): Promise<void> {
+async function capture(
+  sandbox: Sandbox,
+  { name, args = [] }: Json,
+  env: Record<string, string>,
+): Promise<void> {
   if (name !== "istio-init") throw new Error(`the init container ${name} is not known`);
-  await sandbox.run({ name, command: [istioCommand("capture"), ...args] });
+  await sandbox.run({ name, command: [istioCommand("capture"), ...args], env });
 }
 
 function processOf(pod: PodObject, container: Json, around: Surroundings): ContainerProcess {

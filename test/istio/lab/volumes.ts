@@ -3,6 +3,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Json } from "../../../demo/local/envoy_config.ts";
+import { writeConfigMapVolume, type Files } from "./config_map_volume.ts";
 import { fieldOf } from "./environment.ts";
 import { findConfigMap, type KubernetesObject, type PodObject } from "./kubernetes.ts";
 import type { Mount } from "./sandbox.ts";
@@ -40,6 +41,10 @@ export function makeVolumes(
   for (const volume of volumes) {
     const files = filesOf(pod, volume, objects);
     mkdirSync(join(folder, volume.name), { recursive: true, mode: 0o777 });
+    if (volume.configMap !== undefined) {
+      writeConfigMapVolume(join(folder, volume.name), files);
+      continue;
+    }
     for (const [path, content] of files) {
       const file = join(folder, volume.name, path);
       mkdirSync(dirname(file), { recursive: true });
@@ -51,7 +56,19 @@ export function makeVolumes(
   return sorted.map(([to, from]) => ({ from, to }));
 }
 
-type Files = [path: string, content: string | Buffer][];
+/** Brings the ConfigMaps in a running pod's volumes, made by `makeVolumes`, to what they are now. */
+export function updateConfigMaps(
+  pod: PodObject,
+  folder: string,
+  objects: readonly KubernetesObject[],
+): void {
+  for (const { name, configMap } of (pod.spec.volumes ?? []) as Json[]) {
+    if (configMap === undefined) continue;
+    // One that is gone stays as it was: the kubelet has nothing to put in its place.
+    if (findConfigMap(objects, pod.metadata.namespace, configMap.name) === undefined) continue;
+    writeConfigMapVolume(join(folder, name), configMapFiles(pod, configMap, objects));
+  }
+}
 
 function filesOf(pod: PodObject, volume: Json, objects: readonly KubernetesObject[]): Files {
   const { name, emptyDir, configMap, downwardAPI, projected, secret, ...other } = volume;

@@ -1,5 +1,6 @@
 // Command capture does in the network namespace in which it runs what the injected init container
-// istio-init does in a pod's: it sends the TCP connections of the pod through Envoy.
+// istio-init does in a pod's: it sends the TCP connections of the pod through Envoy, and its questions
+// to DNS, where istio-init is told so, to Istio's agent.
 //
 // It takes istio-init's own command line and makes the same rules, by netlink, so that neither
 // iptables nor nft has to be installed. What it does not know how to do is an error and not passed
@@ -9,6 +10,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"net/netip"
 	"os"
 	"strconv"
 	"strings"
@@ -21,6 +23,8 @@ type options struct {
 	proxyUser       uint32
 	excludeInbound  []uint16
 	excludeOutbound []uint16
+	// Whose DNS the agent is to answer instead; none unless DNS is captured.
+	dnsServers []netip.Addr
 }
 
 func main() {
@@ -49,6 +53,7 @@ func parse(args []string) (options, error) {
 	inboundPorts := flags.String("b", "*", "only *, all ports of the pod")
 	excludeInbound := flags.String("d", "", "ports of the pod that are not captured")
 	excludeOutbound := flags.String("o", "", "ports elsewhere that are not captured")
+	dns := flags.Bool("redirect-dns", os.Getenv(dnsEnv) == "true", "whether DNS is captured")
 	flags.String("log_output_level", "", "ignored")
 	if err := flags.Parse(args[1:]); err != nil {
 		return opts, err
@@ -62,7 +67,12 @@ func parse(args []string) (options, error) {
 	if opts.excludeInbound, err = ports(*excludeInbound); err != nil {
 		return opts, err
 	}
-	opts.excludeOutbound, err = ports(*excludeOutbound)
+	if opts.excludeOutbound, err = ports(*excludeOutbound); err != nil {
+		return opts, err
+	}
+	if *dns {
+		opts.dnsServers, err = dnsServers()
+	}
 	return opts, err
 }
 

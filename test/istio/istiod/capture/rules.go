@@ -25,11 +25,13 @@ var (
 //	            over lo, by Envoy, not to 127.0.0.1 or 15008   → inboundPort (the pod calls itself)
 //	            over lo, not by Envoy                          leave
 //	            by Envoy                                       leave
+//	            to port 53 of a captured DNS server            → dnsAgentPort
 //	            to 127.0.0.1 or an excluded port               leave
 //	            any other tcp                                  → outboundPort
 //
-// Those of Istio are in tools/istio-iptables/pkg/capture, with an example for each way to call it in
-// its testdata.
+// Istio's rules also put the agent's own DNS into another zone of connection tracking, which matters
+// where many ask at once. They are in tools/istio-iptables/pkg/capture, with an example for each way
+// to call it in its testdata.
 func install(opts options) error {
 	conn, err := nftables.New()
 	if err != nil {
@@ -61,6 +63,12 @@ func install(opts options) error {
 		by(opts.proxyUser, expr.CmpOpEq), redirect(opts.inboundPort))
 	out(overLoopback(), by(opts.proxyUser, expr.CmpOpNeq), leave())
 	out(by(opts.proxyUser, expr.CmpOpEq), leave())
+	for _, server := range opts.dnsServers {
+		for _, number := range []byte{unix.IPPROTO_UDP, unix.IPPROTO_TCP} {
+			out(protocol(number), toPort(dnsPort, expr.CmpOpEq), to(server, expr.CmpOpEq),
+				redirect(dnsAgentPort))
+		}
+	}
 	out(to(loopback, expr.CmpOpEq), leave())
 	for _, port := range opts.excludeOutbound {
 		out(tcp(), toPort(port, expr.CmpOpEq), leave())
@@ -70,9 +78,13 @@ func install(opts options) error {
 }
 
 func tcp() []expr.Any {
+	return protocol(unix.IPPROTO_TCP)
+}
+
+func protocol(number byte) []expr.Any {
 	return []expr.Any{
 		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
-		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{unix.IPPROTO_TCP}},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{number}},
 	}
 }
 

@@ -2,9 +2,10 @@
 // Kubernetes client is the in-memory one that Istio's own tests use.
 //
 // Istio's objects come from the YAML files of -config DIR, Kubernetes' (Namespace, Service,
-// EndpointSlice, Pod, ...) from -k8s FILE; both are watched, and what changes is pushed to the
-// proxies as it would be in a cluster. Proxies are served over TLS on -grpc, with a certificate of
-// istiod's own authority for istiod.istio-system.svc; the authority's is written to -root-cert.
+// EndpointSlice, Pod, ...) and ServiceEntries from -k8s FILE; both are watched, and what changes is
+// pushed to the proxies as it would be in a cluster. Proxies are served over TLS on -grpc, with a
+// certificate of istiod's own authority for istiod.istio-system.svc; the authority's is written to
+// -root-cert.
 //
 // What differs from istiod in a cluster: nothing admits objects (unknown fields are dropped without
 // a word; a file that does not parse is told in the log and stops its whole folder), and who a proxy
@@ -63,7 +64,10 @@ func run(opts options) error {
 	if err := believeTokens(client.Kube()); err != nil {
 		return err
 	}
-	objects, err := newObjects(client.Kube(), opts.k8s)
+	if err := defineServiceEntries(client); err != nil {
+		return err
+	}
+	objects, err := newObjects(client, opts.k8s)
 	if err != nil {
 		return err
 	}
@@ -74,6 +78,7 @@ func run(opts options) error {
 	var failed error
 	server, err := bootstrap.NewServer(args, func(s *bootstrap.Server) {
 		setKubeClient(s, client)
+		addServiceEntries(s, client)
 		failed = addWasmPlugins(s, args)
 	})
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log"
 	"os"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -15,9 +16,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
-	"k8s.io/client-go/kubernetes"
 	clienttesting "k8s.io/client-go/testing"
 
+	networking "istio.io/client-go/pkg/apis/networking/v1"
 	"istio.io/istio/pkg/kube"
 )
 
@@ -38,19 +39,30 @@ type key struct {
 
 // objects keeps what the in-memory client holds equal to what the file says.
 type objects struct {
-	tracker clienttesting.ObjectTracker
-	path    string
-	read    time.Time
-	known   map[key]bool
+	// Kubernetes' own, and Istio's.
+	kube  clienttesting.ObjectTracker
+	istio clienttesting.ObjectTracker
+	path  string
+	read  time.Time
+	known map[key]bool
 }
 
 // newObjects reads the file for the first time.
-func newObjects(client kubernetes.Interface, path string) (*objects, error) {
-	memory, ok := client.(tracked)
+func newObjects(client kube.Client, path string) (*objects, error) {
+	kubeMemory, ok := client.Kube().(tracked)
 	if !ok {
-		return nil, fmt.Errorf("not an in-memory client: %T", client)
+		return nil, fmt.Errorf("not an in-memory client: %T", client.Kube())
 	}
-	all := &objects{tracker: memory.Tracker(), path: path, known: map[key]bool{}}
+	istioMemory, ok := client.Istio().(tracked)
+	if !ok {
+		return nil, fmt.Errorf("not an in-memory client: %T", client.Istio())
+	}
+	all := &objects{
+		kube:  kubeMemory.Tracker(),
+		istio: istioMemory.Tracker(),
+		path:  path,
+		known: map[key]bool{},
+	}
 	return all, all.sync()
 }
 
@@ -99,7 +111,7 @@ func (all *objects) sync() error {
 	}
 	for id := range all.known {
 		if !now[id] {
-			if err := all.tracker.Delete(id.resource, id.namespace, id.name); err != nil {
+			if err := all.tracker(id).Delete(id.resource, id.namespace, id.name); err != nil {
 				return err
 			}
 		}
@@ -109,11 +121,26 @@ func (all *objects) sync() error {
 }
 
 func (all *objects) create(id key, object runtime.Object) error {
-	return all.tracker.Create(id.resource, object, id.namespace)
+	return all.tracker(id).Create(id.resource, object, id.namespace)
 }
 
+// update leaves the status of a ServiceEntry as it is: istiod has written it, and the file has none.
 func (all *objects) update(id key, object runtime.Object) error {
-	return all.tracker.Update(id.resource, object, id.namespace)
+	if entry, ok := object.(*networking.ServiceEntry); ok {
+		before, err := all.tracker(id).Get(id.resource, id.namespace, id.name)
+		if err != nil {
+			return err
+		}
+		before.(*networking.ServiceEntry).Status.DeepCopyInto(&entry.Status)
+	}
+	return all.tracker(id).Update(id.resource, object, id.namespace)
+}
+
+func (all *objects) tracker(id key) clienttesting.ObjectTracker {
+	if strings.HasSuffix(id.resource.Group, ".istio.io") {
+		return all.istio
+	}
+	return all.kube
 }
 
 func keyOf(object runtime.Object) (key, error) {

@@ -1,0 +1,246 @@
+// manifests/proxy-mesh with real istiod, agents and Envoys: the consumer's sidecar asks each provider for
+// its health, leaves out one that is not well, and loses no call to one that goes. What Envoy makes of it
+// in more detail is shown on one machine in test/e2e/proxy_mesh.test.ts.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, before, describe, test, type TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Json } from "../../demo/local/envoy_config.ts";
+import { CLUSTER, healthCheckPatch } from "../../demo/proxy_mesh/topology.ts";
+import { startLoad, type Load } from "../e2e/call_load.ts";
+import { stateOf } from "./lab/envoy_state.ts";
+import type { KubernetesObject } from "./lab/kubernetes.ts";
+import { kustomized } from "./lab/manifests.ts";
+import { startMesh, type Mesh } from "./lab/mesh.ts";
+import type { Pod } from "./lab/pod.ts";
+import { faultsByHost } from "./lab/upstreams.ts";
+
+const SUITE = { timeout: 300_000 };
+const PROVIDER = "dubbo-samples-mesh-provider";
+const OTHER = `${PROVIDER}-other`;
+const CONSUMER = "dubbo-samples-mesh-consumer";
+const SERVICE = `${PROVIDER}.dubbo-demo.svc.cluster.local`;
+const PORT = 50052;
+const BOTH = [`${PROVIDER}-0`, `${OTHER}-0`];
+const HEALTH_CHECK_FILTER = "envoy.filters.http.health_check";
+const FAILED = "failed_active_health_check";
+// The longest time between two checks is 16 s: 10 s on the edge, 1 s and 50 % of jitter.
+const CHECKED_MS = 60_000;
+const LOAD_MS = 60_000;
+const GONE_MS = 60_000;
+const ASK_MS = 30_000;
+const CALLERS = 2;
+const SOME = 40;
+// Light: the machine has other things to do.
+const PAUSE_MS = 20;
+
+/** Istio makes calls again that fail, twice; here one sees what is lost without. */
+const NO_RETRIES: KubernetesObject = {
+  apiVersion: "networking.istio.io/v1",
+  kind: "VirtualService",
+  metadata: { name: "no-retries", namespace: "dubbo-demo" },
+  spec: {
+    hosts: [SERVICE],
+    http: [{ retries: { attempts: 0 }, route: [{ destination: { host: SERVICE } }] }],
+  },
+};
+
+describe("proxy-mesh in Istio", SUITE, () => {
+  let mesh: Mesh;
+
+  before(async () => {
+    mesh = await startMesh({ objects: await kustomized("manifests/proxy-mesh") });
+    // The lab runs one pod of each Deployment; this is the other replica.
+    const second = structuredClone(mesh.object("Deployment", PROVIDER));
+    second.metadata.name = OTHER;
+    mesh.apply(second, NO_RETRIES);
+    await mesh.run(PROVIDER, OTHER, CONSUMER);
+    for (const name of [PROVIDER, OTHER]) await isIn(name);
+  });
+  after(() => mesh?.stop());
+
+  test("istiod merges the health check into the consumer's cluster, with all its values", async () => {
+    const { clusters, problems } = await stateOf(mesh.pod(CONSUMER));
+    assert.deepEqual(problems, []);
+    assert.deepEqual(mesh.istiod.problems(), []);
+    const cluster = clusters.get(CLUSTER);
+    assert.deepEqual(cluster?.health_checks, [
+      {
+        timeout: "5s",
+        interval: "5s",
+        initial_jitter: "1s",
+        interval_jitter: "1s",
+        interval_jitter_percent: 50,
+        unhealthy_threshold: 1,
+        healthy_threshold: 1,
+        reuse_connection: true,
+        no_traffic_interval: "2s",
+        no_traffic_healthy_interval: "4s",
+        unhealthy_interval: "5s",
+        unhealthy_edge_interval: "10s",
+        healthy_edge_interval: "10s",
+        grpc_health_check: { authority: SERVICE },
+      },
+    ]);
+    // What the demo without Istio merges is the same.
+    assert.deepEqual(healthCheckPatch().health_checks, cluster?.health_checks);
+    // Merged, not in its place: endpoints still come from istiod, and its connections are HTTP/2.
+    assert.equal(cluster?.type, "EDS");
+    assert.match(
+      JSON.stringify(cluster?.typed_extension_protocol_options),
+      /http2_protocol_options/,
+    );
+  });
+
+  test("nobody else's clusters have one", async () => {
+    const other = await stateOf(mesh.pod(PROVIDER));
+    assert.ok(other.clusters.has(CLUSTER), "the provider's sidecar has the cluster too");
+    const consumer = await stateOf(mesh.pod(CONSUMER));
+    consumer.clusters.delete(CLUSTER);
+    for (const { name, health_checks } of [
+      ...other.clusters.values(),
+      ...consumer.clusters.values(),
+    ]) {
+      assert.equal(health_checks, undefined, name);
+    }
+  });
+
+  test("each provider's sidecar has the filter that fails health checks, on its port", async () => {
+    for (const name of [PROVIDER, OTHER]) {
+      const { listeners, problems } = await stateOf(mesh.pod(name));
+      assert.deepEqual(problems, [], name);
+      const chains: Json[] = listeners.get("virtualInbound")?.filter_chains ?? [];
+      const first = (chain: Json) =>
+        chain.filters.at(-1).typed_config.http_filters?.[0]?.name === HEALTH_CHECK_FILTER;
+      const ports = chains.filter(first).map((chain) => chain.filter_chain_match.destination_port);
+      // With mutual TLS and, as it is PERMISSIVE by default, without.
+      assert.deepEqual([...new Set(ports)], [PORT], name);
+      assert.ok(ports.length >= 2, `${ports.length} filter chains`);
+    }
+  });
+
+  test("NOT_SERVING takes a provider out of the load balancing, SERVING brings it back", async (t) => {
+    const load = startCalls(t);
+    await load.answeredBy(BOTH, SOME, LOAD_MS);
+    await say(PROVIDER, "NOT_SERVING");
+    await isOut(PROVIDER);
+    await load.answeredBy([`${OTHER}-0`], SOME, LOAD_MS);
+
+    await say(PROVIDER, "SERVING");
+    await isIn(PROVIDER);
+    await load.answeredBy(BOTH, SOME, LOAD_MS);
+    await load.stop();
+  });
+
+  test("/healthcheck/fail takes one out, /healthcheck/ok brings it back: no call fails", async (t) => {
+    const load = startCalls(t);
+    await load.answeredBy(BOTH, SOME, LOAD_MS);
+    await mesh.pod(PROVIDER).admin("healthcheck/fail", "POST");
+    await isOut(PROVIDER);
+    await load.answeredBy([`${OTHER}-0`], SOME, LOAD_MS);
+
+    await mesh.pod(PROVIDER).admin("healthcheck/ok", "POST");
+    await isIn(PROVIDER);
+    await load.answeredBy(BOTH, SOME, LOAD_MS);
+    await load.stop();
+  });
+
+  // Last: the pod does not come back.
+  test("a pod is deleted: its preStop hook, the end of its sidecar, its own end; no call fails", async (t) => {
+    const pod = mesh.pod(OTHER);
+    const load = startCalls(t);
+    await load.answeredBy(BOTH, SOME, LOAD_MS);
+    // The kubelet does these two at once. The agent then gives its Envoy five seconds, in which the hook
+    // has to have told the consumer's.
+    const hook = pod.start({ name: `preStop of ${OTHER}`, command: preStopOf(pod) });
+    t.after(() => hook.stop());
+    endSidecar(pod);
+    await isOut(OTHER);
+    await load.answeredBy([`${PROVIDER}-0`], SOME, LOAD_MS);
+
+    await within(pod.proxy!.ended);
+    assert.match(pod.proxy!.log, /Graceful termination period complete/);
+    assert.equal(await within(hook.ended), "exit code 0");
+    assert.equal(hook.log, "", "what the hook has to complain about");
+    assert.equal(await pod.applications[0]!.stop(), "exit code 0");
+    await load.answeredBy([`${PROVIDER}-0`], SOME, LOAD_MS);
+    await load.stop();
+  });
+
+  /** The consumer is asked, and makes a call of it; resolved with the pod that has answered. */
+  function startCalls(t: TestContext): Load {
+    const url = `http://${mesh.pod(CONSUMER).address}:7171/demo`;
+    return startLoad(t, {
+      callers: CALLERS,
+      pauseMs: PAUSE_MS,
+      call: async (number) => {
+        const signal = AbortSignal.timeout(ASK_MS);
+        const response = await fetch(`${url}?name=${number}`, { signal });
+        const text = await response.text();
+        if (!response.ok) throw new Error(`${response.status} ${text}`);
+        const { message } = JSON.parse(text) as { message: string };
+        return /this is (.*)\.$/.exec(message)?.[1] ?? message;
+      },
+    });
+  }
+
+  async function isIn(name: string): Promise<void> {
+    await isSeen(`using ${name}`, async () => (await faults(name))?.length === 0);
+  }
+
+  async function isOut(name: string): Promise<void> {
+    await isSeen(`without ${name}`, async () => (await faults(name))?.includes(FAILED) === true);
+  }
+
+  async function isSeen(what: string, holds: () => Promise<boolean>): Promise<void> {
+    await mesh.pod(CONSUMER).proxy!.waitUntil(what, CHECKED_MS, holds);
+  }
+
+  async function faults(name: string): Promise<string[] | undefined> {
+    const hosts = await faultsByHost(mesh.pod(CONSUMER), CLUSTER);
+    return hosts.get(`${mesh.pod(name).address}:${PORT}`);
+  }
+
+  /** Turns the switch of a provider's health, from inside of its pod. */
+  async function say(name: string, status: string): Promise<void> {
+    await post(mesh.pod(name), `http://127.0.0.1:22222/health?status=${status}`);
+  }
+});
+
+/**
+ * SIGTERM to Istio's agent alone, as the kubelet sends it: to a container's first process. The agent has
+ * Envoy drain for some seconds.
+ */
+function endSidecar(pod: Pod): void {
+  const parent = pod.proxy!.pid!;
+  const children = readFileSync(`/proc/${parent}/task/${parent}/children`, "utf8")
+    .trim()
+    .split(" ");
+  const commandOf = (pid: string) => readFileSync(`/proc/${pid}/comm`, "utf8").trim();
+  const agents = children.filter((pid) => commandOf(pid) === "pilot-agent");
+  assert.equal(agents.length, 1, `${children.map(commandOf)}`);
+  process.kill(Number(agents[0]), "SIGTERM");
+}
+
+/** Rejects where it is not answered with 200. */
+async function post(pod: Pod, url: string): Promise<void> {
+  const program = `fetch("${url}", { method: "POST" }).then(({ status }) => {
+    if (status !== 200) throw new Error(String(status));
+  });`;
+  await pod.run({ name: `POST ${url}`, command: [process.execPath, "-e", program] });
+}
+
+/** The command that Kubernetes runs in the application's container before it ends it. */
+function preStopOf(pod: Pod): string[] {
+  const containers: Json[] = pod.object.spec.containers;
+  const application = containers.find(({ name }) => name === PROVIDER);
+  return application?.lifecycle.preStop.exec.command as string[];
+}
+
+async function within<Value>(promise: Promise<Value>): Promise<Value> {
+  const late = sleep(GONE_MS, undefined, { ref: false }).then(() => {
+    throw new Error(`not ended in ${GONE_MS} ms`);
+  });
+  return Promise.race([promise, late]);
+}
