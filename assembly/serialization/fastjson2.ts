@@ -8,19 +8,22 @@
  * frames. See jsonb.ts for the values.
  */
 import { AttachmentChange } from "../dubbo/attachment_change";
+import { KeyEncoding } from "../dubbo/attachment_key";
 import { argumentCount, BAD_DESCRIPTOR, HEAD_PARTS, Invocation } from "../dubbo/invocation";
 import { loadU32 } from "../wire/bytes";
 import { bytesLeft, failed, INCOMPLETE, MALFORMED } from "../wire/position";
 import { Output } from "../wire/output";
 import { Span } from "../wire/span";
-import { isJsonbString, NULL, readJsonbString } from "./jsonb";
+import { isJsonbString, jsonbEncoding, NULL, readJsonbString } from "./jsonb";
 import { readJsonbAttachments, rewriteJsonbAttachments } from "./jsonb_attachments";
 
 const LENGTH_SIZE: u32 = 4;
 
 /** Reads the body from `p` to `end` into `out`; answers an address or a failure. */
 export function readFastjson2Invocation(p: usize, end: usize, out: Invocation): usize {
+  let field: usize = 0;
   for (let part: u32 = 0; part < HEAD_PARTS; part++) {
+    field = p;
     p = readStringField(p, end, out.headPart(part));
     if (failed(p)) return p;
   }
@@ -33,6 +36,8 @@ export function readFastjson2Invocation(p: usize, end: usize, out: Invocation): 
   const attachments = out.attachments;
   if (!attachments) return p;
 
+  // The bytes of a descriptor in UTF-16 are not its characters: peers would find other arguments.
+  if (jsonbEncoding(load<u8>(field, LENGTH_SIZE)) != KeyEncoding.BYTES) return MALFORMED;
   let count = argumentCount(out.descriptor);
   if (count == BAD_DESCRIPTOR) return MALFORMED;
   while (count-- > 0) {

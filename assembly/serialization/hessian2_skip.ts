@@ -95,9 +95,10 @@ export function skipValues(p: usize, end: usize, count: u32): usize {
       continue;
     }
     if (kind == CLASS_DEFINITION) {
-      // A definition stands in front of a value and is none itself.
+      // A definition stands in front of a value and is none itself: nothing may end behind it.
       p = readClassDefinition(p + 1, end);
       if (failed(p)) return p;
+      if (p < end && kindOf(load<u8>(p)) == END) return MALFORMED;
       continue;
     }
 

@@ -55,6 +55,8 @@ export interface Campaign {
 const LOG_MS = 60_000;
 /** How many characters of a failure are told at once. */
 const LOGGED = 200;
+/** Where a reader stopped stands in this part of a failure; what follows are names. */
+const LONGEST_KIND = 80;
 /** Different failures that are looked into; after so many something is wrong at large. */
 const MOST_FAILURES = 10;
 
@@ -73,9 +75,10 @@ export function subjectsOf(wasm: Uint8Array): Subjects {
   };
 }
 
-/** Failures that differ in numbers and bytes only are one kind. */
+/** Failures that differ in numbers, bytes and odd characters only are one kind. */
 function kindOf(message: string): string {
-  return message.replace(/0x[0-9a-f]+|\d+/g, "#").slice(0, 70);
+  const [line] = message.split("\n") as [string];
+  return line.replace(/0x[0-9a-f]+|\d+|[^ -~]+/g, "#").slice(0, LONGEST_KIND);
 }
 
 /** Runs the plan. */

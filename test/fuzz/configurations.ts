@@ -138,8 +138,12 @@ function routing(random: Random): RoutingConfig {
   return made;
 }
 
-/** A valid configuration; about half of them route. */
-export function randomConfig(random: Random): PluginConfig {
+/**
+ * A valid configuration; about half of them route.
+ *
+ * @param before a configuration of the same VM: often the names are shown, and bounded, as there
+ */
+export function randomConfig(random: Random, before?: PluginConfig): PluginConfig {
   const config: PluginConfig = { side: random.pick(["consumer", "provider"]), metrics: {} };
   const { metrics } = config;
   if (random.oneIn(2)) {
@@ -153,5 +157,24 @@ export function randomConfig(random: Random): PluginConfig {
   if (random.oneIn(2)) config.routing = routing(random);
   if (random.oneIn(3)) config.answer_on_upstream_close = true;
   if (random.oneIn(12)) metrics.enabled = false;
+  if (before !== undefined && !random.oneIn(3)) config.metrics = { ...before.metrics };
   return config;
+}
+
+const DEFAULT_LABELS: readonly string[] = ["interface", "method"];
+const DEFAULT_MAX_SERIES = 1000;
+
+/** Those configurations that have a scope in common share one `max_series`. */
+export interface NameScope {
+  key: string;
+  /** The most sets of names that may be seen. */
+  most: number;
+}
+
+/** The scope of a configuration's names; see assembly/metrics/admission.ts. */
+export function nameScope({ metrics }: PluginConfig): NameScope {
+  const { labels = DEFAULT_LABELS, max_series = DEFAULT_MAX_SERIES, interfaces = [] } = metrics;
+  // Without labels calls that get no names of their own look, on both sides, as if they had none.
+  const others = labels.length === 0 ? 2 : 0;
+  return { key: JSON.stringify([labels, max_series, interfaces]), most: max_series + others };
 }

@@ -5,10 +5,18 @@ import { fixture, fixtureIndex, request, type Request, type Value } from "../hos
 import { heartbeat, heartbeatResponse, readonly, response, Flag } from "../host/frames.ts";
 import { take } from "../host/routing_frames.ts";
 import { REFUSED, REMOVED } from "../host/routing_spoofs.ts";
-import { dissect, type Anatomy } from "./anatomy.ts";
+import { dissect, HEADER, type Anatomy } from "./anatomy.ts";
 import { Random } from "./random.ts";
 import { realMethod } from "./rule_model.ts";
 import * as words from "./vocabulary.ts";
+
+/** Under which names a request is counted. */
+export interface CallNames {
+  /** Interface and method, as they are shown. */
+  shown: string;
+  /** So many bytes of the frame must be there for them to be read. */
+  end: number;
+}
 
 /** A frame to start from. */
 export class Seed {
@@ -16,7 +24,7 @@ export class Seed {
   /** Whether every peer reads it in the same way, so that it is known what must become of it. */
   readonly isGood: boolean;
   #anatomy: Anatomy | undefined;
-  #names: string | null | undefined;
+  #names: CallNames | null | undefined;
 
   constructor(bytes: Uint8Array, isGood = true) {
     this.bytes = bytes;
@@ -28,8 +36,8 @@ export class Seed {
     return (this.#anatomy ??= dissect(this.bytes));
   }
 
-  /** Interface and method under which a good request is counted; null where that is not sure. */
-  get names(): string | null {
+  /** Under which names a good request is counted; null where that is not sure. */
+  get names(): CallNames | null {
     if (this.#names === undefined) this.#names = this.isGood ? namesOf(this.bytes) : null;
     return this.#names;
   }
@@ -140,7 +148,7 @@ export function writtenSeed(random: Random, side: "downstream" | "upstream", id:
 /** Names that are shown as they are; see assembly/metrics/label_writer.ts. */
 const SHOWN = /^[A-Za-z0-9_.$:/-]{0,199}[A-Za-z0-9_$:/-]$/;
 
-function namesOf(frame: Uint8Array): string | null {
+function namesOf(frame: Uint8Array): CallNames | null {
   if (!isCall(frame)) return null;
   try {
     const taken = take(frame);
@@ -148,8 +156,9 @@ function namesOf(frame: Uint8Array): string | null {
     const others = taken.entries.filter(({ key }) => key?.toLowerCase() === "interface");
     // Whether the path or the attachment is shown is a matter of the configuration.
     if (others.some(({ text }) => text !== path)) return null;
-    const method = realMethod(taken);
-    return SHOWN.test(path) && SHOWN.test(method) ? `${path} ${method}` : null;
+    const { method, end } = realMethod(taken);
+    if (!SHOWN.test(path) || !SHOWN.test(method)) return null;
+    return { shown: `${path} ${method}`, end: HEADER + taken.head.length + end };
   } catch {
     // Of Java serialization and others the tests' readers know nothing.
     return null;

@@ -7,14 +7,16 @@ import { fromRoot } from "../../demo/local/repository.ts";
 import { fuzz, loadSubjects, subjectsOf, type Campaign } from "./campaign.ts";
 import { compilePlanted, PLANTS } from "./planted.ts";
 
-const SEED = 1;
-const CASES = 150;
+const SEED = 10;
+const CASES = 80;
+/** Cases in which a planted bug must be found; most are in the first twenty. */
+const MOST_CASES = 600;
 
 function told({ failures }: Campaign): string {
   return failures.map(({ number, report }) => `--only ${number}: ${report}`).join("\n");
 }
 
-test("a hundred and fifty cases", () => {
+test("eighty cases", () => {
   const result = fuzz({ seed: SEED, cases: CASES }, loadSubjects(fromRoot("build/dubbo.wasm")));
   assert.equal(told(result), "", `npm run fuzz -- --seed ${SEED}`);
   assert.ok(result.mutated > 10_000, `${result.mutated} mutated frames`);
@@ -24,7 +26,7 @@ test("a hundred and fifty cases", () => {
 for (const plant of PLANTS) {
   test(`it is found that ${plant.what}`, async () => {
     const subjects = subjectsOf(await compilePlanted(plant));
-    const result = fuzz({ seed: SEED, cases: CASES, untilFailure: true }, subjects);
+    const result = fuzz({ seed: SEED, cases: MOST_CASES, untilFailure: true }, subjects);
     assert.match(result.failures[0]?.message ?? "nothing found", plant.told);
   });
 }

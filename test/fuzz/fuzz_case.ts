@@ -3,8 +3,8 @@
 
 import { propertyPath, type PropertyValues } from "../host/properties.ts";
 import { randomConfig, type PluginConfig } from "./configurations.ts";
-import { writtenSeed, type Corpus, type Seed } from "./corpus.ts";
-import { mutate } from "./mutations.ts";
+import { writtenSeed, type CallNames, type Corpus, type Seed } from "./corpus.ts";
+import { addAttachment, mutate, takesAttachments } from "./mutations.ts";
 import { Random } from "./random.ts";
 import { ADDRESSES } from "./vocabulary.ts";
 
@@ -16,7 +16,7 @@ export interface SentFrame {
   /** Whether it is whole and right, so that it is known what must become of it. */
   isGood: boolean;
   /** Under which names a good request is counted; null where that is not sure. */
-  names: string | null;
+  names: CallNames | null;
 }
 
 /** A piece of a frame, in a read. */
@@ -72,6 +72,9 @@ class Maker {
     // on reading.
     const hostility = random.pick([1, 1, 2, 2, 3, 20, 1000]);
     const staysInStep = !random.oneIn(4);
+    // A filter that protects keys closes at the first frame that it cannot read, so some connections bring
+    // none but those that can be read.
+    const onlySpoofs = random.oneIn(4);
     const address = random.pick(ADDRESSES);
     const steps: Step[] = [{ do: "connect", connection: number, plugin, address }];
     const cuts = random.below(5);
@@ -79,7 +82,9 @@ class Maker {
       const side: Side = random.oneIn(2) ? "upstream" : "downstream";
       // Now and then more than the filter fetches at once.
       const count = random.oneIn(80) ? random.between(100, 250) : random.between(1, 6);
-      const sent = Array.from({ length: count }, () => this.#frame(side, hostility, staysInStep));
+      const sent = Array.from({ length: count }, () =>
+        this.#frame(side, hostility, staysInStep, onlySpoofs),
+      );
       steps.push(...this.#reads(number, side, sent, cuts));
     }
     for (const side of ["downstream", "upstream"] as const) {
@@ -95,11 +100,15 @@ class Maker {
     return steps;
   }
 
-  #frame(side: Side, hostility: number, staysInStep: boolean): number {
+  #frame(side: Side, hostility: number, staysInStep: boolean, onlySpoofs: boolean): number {
     const random = this.#random;
     const seed = this.#seed(side);
     let { bytes, isGood } = seed;
-    if (random.oneIn(hostility)) {
+    const isHostile = random.oneIn(hostility) && (!onlySpoofs || takesAttachments(seed));
+    if (isHostile && onlySpoofs) {
+      bytes = addAttachment(random, seed);
+      isGood = false;
+    } else if (isHostile) {
       bytes = mutate(random, seed, this.#seed(side));
       if (staysInStep) bytes = inStep(bytes);
       isGood = false;
@@ -156,9 +165,10 @@ function inStep(bytes: Uint8Array): Uint8Array {
   return whole;
 }
 
-/** Joins the connections' steps at random, each one's in its order. */
-function interleave(random: Random, lists: Step[][]): Step[] {
+/** Joins the connections' steps at random, each one's in its order; `first` may be replaced. */
+function interleave(random: Random, lists: Step[][], first: PluginConfig): Step[] {
   const steps: Step[] = [];
+  let config = first;
   const at = lists.map(() => 0);
   let open = lists.map((_, i) => i);
   while (open.length > 0) {
@@ -173,8 +183,9 @@ function interleave(random: Random, lists: Step[][]): Step[] {
       // A clock may be set back.
       steps.push({ do: "wait", milliseconds: random.pick([1, 5, 700, 3100, -20]) });
     }
-    if (random.oneIn(60)) {
-      steps.push({ do: "reload", plugin: 0, config: randomConfig(random) });
+    if (random.oneIn(30)) {
+      config = randomConfig(random, config);
+      steps.push({ do: "reload", plugin: 0, config });
     }
   }
   return steps;
@@ -183,13 +194,14 @@ function interleave(random: Random, lists: Step[][]): Step[] {
 /** The case of this number in the run of this seed. */
 export function makeCase(seed: number, number: number, corpus: Corpus): FuzzCase {
   const random = Random.of(seed, number);
-  const configs = Array.from({ length: random.oneIn(4) ? 2 : 1 }, () => randomConfig(random));
+  const configs = [randomConfig(random)];
+  if (random.oneIn(4)) configs.push(randomConfig(random, configs[0]));
   const maker = new Maker(random, corpus);
   const mayBeJoined = random.oneIn(6);
   const connections = Array.from({ length: random.between(1, 10) }, (_, i) =>
     maker.connection(i, random.below(configs.length)),
   );
-  const steps = mayBeJoined ? connections.flat() : interleave(random, connections);
+  const steps = mayBeJoined ? connections.flat() : interleave(random, connections, configs[0]!);
   return { seed, number, configs, frames: maker.frames, steps, mayBeJoined };
 }
 

@@ -46,17 +46,18 @@ const result = fuzz(
   loadSubjects(values.module),
 );
 const took = (Date.now() - started) / 1000;
-console.log(
-  `${result.cases} cases, ${result.frames} frames, ${result.mutated} of them mutated, ` +
-    `${(result.bytes / 1e6).toFixed(0)} MB in ${took.toFixed(0)} s; ` +
-    `${result.rewritten} rewritten, ${result.refused} connections refused, ` +
-    `at most ${result.memory} bytes of memory and ${Math.round(result.work * 100)} % of the work allowed`,
-);
 for (const { number, message, more, report } of result.failures) {
   console.log(
     `\nFAILED: npm run fuzz -- --seed ${seed} --only ${number}   (and ${more} more cases)`,
   );
-  console.log(`${message.slice(0, 2000)}\nmade small:\n${report}`);
+  console.log(`${message.slice(0, 2000)}\nmade small:\n${report}\n`);
 }
-console.log(result.failures.length === 0 ? "no failures" : `${result.failures.length} failures`);
+const failures = result.failures.length === 0 ? "no" : String(result.failures.length);
+console.log(
+  `${result.cases} cases, ${result.frames} frames, ${result.mutated} of them mutated, ` +
+    `${(result.bytes / 1e6).toFixed(0)} MB in ${took.toFixed(0)} s; ` +
+    `${result.rewritten} rewritten, ${result.refused} connections refused, at most ` +
+    `${result.memory} bytes of memory and ${Math.round(result.work * 100)} % of the work allowed; ` +
+    `${failures} failures`,
+);
 process.exitCode = result.failures.length === 0 ? 0 : 1;

@@ -6,7 +6,7 @@ import { FASTJSON2, HESSIAN2 } from "../host/routing_frames.ts";
 import { HEADER, type Part } from "./anatomy.ts";
 import type { Seed } from "./corpus.ts";
 import type { Random } from "./random.ts";
-import { nested, oddValue, spelling } from "./values.ts";
+import { indirect, nested, oddValue, spelling } from "./values.ts";
 import * as words from "./vocabulary.ts";
 
 /** Lengths that are not the body's. */
@@ -63,13 +63,14 @@ function mutateValue(random: Random, seed: Seed, other: Seed): Uint8Array {
   }
 }
 
-/** Puts an attachment in, mostly under a key that somebody asks for. */
-function addAttachment(random: Random, { bytes, anatomy }: Seed): Uint8Array {
+/** Puts an attachment in, mostly under a key that somebody asks for; see `takesAttachments`. */
+export function addAttachment(random: Random, { bytes, anatomy }: Seed): Uint8Array {
   const { serialization, entries } = anatomy;
   const word = random.oneIn(5) ? random.pick(["group", "interface"]) : random.pick(words.KEYS);
+  const spelt = random.oneIn(5) ? indirect : spelling;
   const key = random.oneIn(12)
     ? oddValue(random, serialization)
-    : spelling(random, serialization, word);
+    : spelt(random, serialization, word);
   const value = random.oneIn(2)
     ? spelling(random, serialization, random.pick(words.VALUES))
     : oddValue(random, serialization);
@@ -138,11 +139,16 @@ function mutateBlindly(random: Random, bytes: Uint8Array): Uint8Array {
   }
 }
 
+/** Whether an attachment can be put into a frame. */
+export function takesAttachments({ anatomy }: Seed): boolean {
+  return anatomy.entries.length > 0;
+}
+
 /** A frame made from `seed`; not longer than some times the longest value of `values.ts`. */
 export function mutate(random: Random, seed: Seed, other: Seed): Uint8Array {
   let bytes: Uint8Array = seed.bytes.slice();
-  const { values, entries } = seed.anatomy;
-  if (entries.length > 0 && random.oneIn(3)) bytes = addAttachment(random, seed);
+  const { values } = seed.anatomy;
+  if (takesAttachments(seed) && random.oneIn(3)) bytes = addAttachment(random, seed);
   else if (values.length > 0 && !random.oneIn(4)) bytes = mutateValue(random, seed, other);
   else bytes = mutateBlindly(random, bytes);
   if (random.oneIn(5)) bytes = mutateBlindly(random, bytes);

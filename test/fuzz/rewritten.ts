@@ -59,11 +59,12 @@ function same(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;
 }
 
-function tryTake(frame: Uint8Array): Taken | null {
+/** The frame in parts, or why no peer could read it. */
+function taken(frame: Uint8Array): Taken | Error {
   try {
     return take(frame);
-  } catch {
-    return null;
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
   }
 }
 
@@ -138,6 +139,14 @@ function holdByLibrary(old: Uint8Array, now: Uint8Array, changed: ReadonlySet<st
   }
 }
 
+/** What a symbol, a type or a reference spells may stand elsewhere, and a class in front of a text. */
+function holdDirectKeys({ entries }: Taken, frame: Uint8Array): void {
+  const codes = INDIRECT_KEYS[frame[2]! & 0x1f]!;
+  if (entries.some(({ key, bytes }) => key === null && codes.includes(bytes[0]!))) {
+    fail("a request went on with a key that may be any", frame, frame);
+  }
+}
+
 function holdRewritten(
   streams: Streams,
   old: Uint8Array,
@@ -145,14 +154,15 @@ function holdRewritten(
   isGood: boolean,
   isSample: boolean,
 ): void {
-  const is = tryTake(now);
-  if (is === null) fail("a rewritten frame that cannot be read", old, now);
-  const was = tryTake(old);
-  if (was === null) fail("a frame was rewritten that nobody can read", old, now);
+  const was = taken(old);
+  if (was instanceof Error) fail(`a frame nobody can read was rewritten: ${was.message}`, old, now);
+  const is = taken(now);
+  if (is instanceof Error) fail(`a rewritten frame cannot be read: ${is.message}`, old, now);
   for (const part of ["header", "head", "args", "rest"] as const) {
     if (!same(was[part], is[part])) fail(`rewriting has changed the ${part}`, old, now);
   }
   const { routing, origin } = streams;
+  if ((routing.protected ?? []).length > 0) holdDirectKeys(is, now);
   const changes = isGood ? changesFor(routing, was, origin) : possibleChanges(routing);
   const change = changes.find((one) => isChanged(was, is, one));
   if (change === undefined) fail("rewritten in another way than any rule says", old, now);
@@ -173,27 +183,25 @@ function holdKept(streams: Streams, frame: Uint8Array, isGood: boolean, fates: F
   const protectedKeys = (routing.protected ?? []).map((key) => key.toLowerCase());
   if (protectedKeys.length > 0) {
     if (!isRewritable || isLong) fail("a request went on that cannot be checked", frame, frame);
-    const taken = tryTake(frame);
-    if (taken === null) fail("a request went on that cannot be read", frame, frame);
-    // What a symbol, a type or a reference spells may stand elsewhere, and a class in front of a text.
-    const indirect = taken.entries.some(
-      ({ key, bytes }) => key === null && INDIRECT_KEYS[serialization]!.includes(bytes[0]!),
-    );
-    if (indirect) fail("a request went on with a key that may be any", frame, frame);
-    const spoofed = taken.entries.some(
+    const is = taken(frame);
+    if (is instanceof Error) {
+      fail(`a request went on that cannot be read: ${is.message}`, frame, frame);
+    }
+    holdDirectKeys(is, frame);
+    const spoofed = is.entries.some(
       ({ key }) => key !== null && protectedKeys.includes(key.toLowerCase()),
     );
     // A rule may have set what the caller had put there.
-    if (spoofed && !possibleChanges(routing).some((change) => isChanged(taken, taken, change))) {
+    if (spoofed && !possibleChanges(routing).some((change) => isChanged(is, is, change))) {
       fail("a protected key went on", frame, frame);
     }
   }
   if (!isGood || !isRewritable) return;
-  const taken = tryTake(frame);
-  if (taken === null) fail("a good frame that the tests cannot read", frame, frame);
-  const changes = changesFor(routing, taken, origin);
-  if (changes.some((one) => isUnchanged(taken, one) || isChanged(taken, taken, one))) return;
-  if (!isLong && !changes.some((one) => losesNumbers(taken, one))) {
+  const is = taken(frame);
+  if (is instanceof Error) fail("a good frame that the tests cannot read", frame, frame);
+  const changes = changesFor(routing, is, origin);
+  if (changes.some((one) => isUnchanged(is, one) || isChanged(is, is, one))) return;
+  if (!isLong && !changes.some((one) => losesNumbers(is, one))) {
     fail("a request went on unchanged against the rules", frame, frame);
   }
   fates.kept++;

@@ -32,13 +32,19 @@ export interface Origin {
 
 const lower = (key: string): string => key.toLowerCase();
 
+/** The method that is really called, and how many bytes of the arguments say so. */
+export interface RealMethod {
+  method: string;
+  end: number;
+}
+
 /** The method that is really called: of a generic call its first argument. */
-export function realMethod(taken: Taken): string {
+export function realMethod(taken: Taken): RealMethod {
   const method = taken.names[3] ?? "";
-  if (method !== "$invoke" && method !== "$invokeAsync") return method;
+  if (method !== "$invoke" && method !== "$invokeAsync") return { method, end: 0 };
   const isFastjson2 = (taken.header[2]! & 0x1f) === FASTJSON2;
   const reader = isFastjson2 ? new JsonbReader(taken.args, 4) : new HessianReader(taken.args);
-  return reader.string() ?? method;
+  return { method: reader.string() ?? method, end: reader.at };
 }
 
 function callOf(taken: Taken): Call {
@@ -47,7 +53,7 @@ function callOf(taken: Taken): Call {
   const [, path, version] = taken.names;
   return {
     interface: attachments.get("interface") || path || "",
-    method: realMethod(taken),
+    method: realMethod(taken).method,
     version: version || "0.0.0",
     group: attachments.get("group") ?? null,
     attachments,

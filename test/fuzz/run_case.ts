@@ -7,7 +7,7 @@ import type { Plugin } from "../host/plugin.ts";
 import { label } from "../host/routing_setup.ts";
 import { fetchesFor, holdHostCalls, memoryFor, OverBudget, workFor, type Spent } from "./budget.ts";
 import { CaseConnection, type Beginning } from "./case_connection.ts";
-import type { PluginConfig } from "./configurations.ts";
+import { nameScope, type PluginConfig } from "./configurations.ts";
 import { Counted, type Metrics } from "./consistency.ts";
 import { connectionProperties, type FuzzCase, type Step } from "./fuzz_case.ts";
 import { TAKE_WORK } from "./metering.ts";
@@ -16,7 +16,6 @@ import type { Totals } from "./traffic_model.ts";
 import { NODE_LABEL } from "./vocabulary.ts";
 
 const NO_BYTES = new Uint8Array(0);
-const DEFAULT_MAX_SERIES = 1000;
 
 /** A module to run cases in. */
 export interface Subject {
@@ -53,7 +52,8 @@ class Run {
   readonly #went: Outcome["went"] = [];
   readonly #spent: Spent = { ...NOTHING_SPENT };
   readonly #seen = new Set<number>();
-  #mostNames = 0;
+  /** How many sets of names each scope of configurations may show. */
+  readonly #mostNames = new Map<string, number>();
   #countsAll = true;
   #refused = 0;
   #passedThrough = 0;
@@ -87,7 +87,7 @@ class Run {
     if (vm.dataLogs().length > 0) throw new OverBudget(`logged: ${vm.dataLogs()[0]!.message}`);
     const metrics = vm.metricStore.read([]);
     const counted = new Counted(metrics);
-    counted.hold(this.#mostNames);
+    counted.hold([...this.#mostNames.values()].reduce((sum, most) => sum + most, 0));
     // What came in the read in which a connection was refused is counted or not.
     if (this.#refused === 0 && this.#countsAll) counted.holdTotals(this.#totals);
     const unrewritten = counted.totals["unrewritten_requests_total"] ?? 0;
@@ -119,8 +119,8 @@ class Run {
     if (plugin.refused !== undefined) throw new Error(plugin.refused[0]?.message);
     this.#spent.plugins++;
     if (config.metrics.enabled === false) this.#countsAll = false;
-    // Calls of both sides that get no names of their own look as if they had none.
-    this.#mostNames += (config.metrics.max_series ?? DEFAULT_MAX_SERIES) + 2;
+    const { key, most } = nameScope(config);
+    this.#mostNames.set(key, most);
     return { plugin, config };
   }
 

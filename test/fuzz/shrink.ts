@@ -33,6 +33,30 @@ function withFrames(one: FuzzCase, frames: readonly number[]): FuzzCase {
   return { ...one, steps };
 }
 
+/** The case in which nothing is known any more of frames that have lost a piece. */
+function withoutTorn(one: FuzzCase): FuzzCase {
+  const reached = one.frames.map(() => 0);
+  const torn = new Set<number>();
+  const last = new Map<string, number>();
+  for (const step of one.steps) {
+    if (step.do !== "read") continue;
+    const stream = `${step.connection} ${step.side}`;
+    for (const { frame, from, to } of step.pieces) {
+      const before = last.get(stream) ?? frame;
+      if (before !== frame && reached[before] !== one.frames[before]!.bytes.length)
+        torn.add(before);
+      if (from !== reached[frame]) torn.add(frame);
+      reached[frame] = to;
+      last.set(stream, frame);
+    }
+  }
+  if (torn.size === 0) return one;
+  const frames = one.frames.map((frame, i) =>
+    torn.has(i) ? { ...frame, isGood: false, names: null } : frame,
+  );
+  return { ...one, frames };
+}
+
 function* smaller(one: FuzzCase): Generator<FuzzCase> {
   for (const frames of without(usedFrames(one))) yield withFrames(one, frames);
   for (const steps of without(one.steps)) yield { ...one, steps };
@@ -56,8 +80,9 @@ export function shrink(one: FuzzCase, fails: (one: FuzzCase) => boolean): FuzzCa
   let runs = 0;
   for (let isSmaller = true; isSmaller;) {
     isSmaller = false;
-    for (const candidate of smaller(best)) {
+    for (const each of smaller(best)) {
       if (++runs > MOST_RUNS) return best;
+      const candidate = withoutTorn(each);
       if (sizeOf(candidate) >= sizeOf(best) || !fails(candidate)) continue;
       best = candidate;
       isSmaller = true;

@@ -1,10 +1,13 @@
 // What the filter must have counted, worked out from the bytes alone and apart from the module: frames,
 // calls and their answers, connections that are no Dubbo.
 
+import type { CallNames } from "./corpus.ts";
 import type { Side } from "./fuzz_case.ts";
 
 const HEADER = 16;
 const MAGIC = [0xda, 0xbb] as const;
+/** Interface and method of a call whose names could not be read. */
+const UNREAD = "_OTHER _OTHER";
 const Flag = { request: 0x80, twoway: 0x40, event: 0x20 } as const;
 
 /**
@@ -62,7 +65,10 @@ export class ConnectionModel {
   /** How many of the client's bytes had been seen when the connection was given up, else Infinity. */
   downstreamSeen = Infinity;
   /** Names of requests of which they are known, by where the request begins in its side's bytes. */
-  readonly names = { downstream: new Map<number, string>(), upstream: new Map<number, string>() };
+  readonly names = {
+    downstream: new Map<number, CallNames>(),
+    upstream: new Map<number, CallNames>(),
+  };
 
   constructor(totals: Totals, limits: Limits) {
     this.#totals = totals;
@@ -113,7 +119,7 @@ export class ConnectionModel {
     const isTwowayCall =
       (flag & (Flag.request | Flag.twoway | Flag.event)) === (Flag.request | Flag.twoway);
     if (half.have === HEADER && isTwowayCall && half.length > this.#limits.heldUpTo) {
-      this.#request("downstream", half);
+      this.#request("downstream", half, half.unfinished);
       half.isCounted = true;
     }
     const answers: GuardAnswer[] = [];
@@ -149,7 +155,7 @@ export class ConnectionModel {
     half.isCounted = false;
     if (isCounted) return;
     if ((flag & Flag.event) !== 0) return this.#add("events_total", 1);
-    if ((flag & Flag.request) !== 0) return this.#request(side, half);
+    if ((flag & Flag.request) !== 0) return this.#request(side, half, HEADER + half.length);
     const bytes = HEADER + half.length;
     const id = half.view.getBigUint64(4);
     const asker: Side = side === "upstream" ? "downstream" : "upstream";
@@ -161,12 +167,16 @@ export class ConnectionModel {
     }
   }
 
-  #request(side: Side, half: Half): void {
+  /** A request, of which `had` bytes have come, is counted. */
+  #request(side: Side, half: Half, had: number): void {
     const flag = half.header[2]!;
     this.#add("requests_total", 1);
     this.#add("request_bytes_total", HEADER + half.length);
     const names = this.names[side].get(half.start);
-    if (names !== undefined) this.#add(`names ${names} ${this.#limits.sides[side]}`, 1);
+    if (names !== undefined) {
+      const shown = names.end <= had ? names.shown : UNREAD;
+      this.#add(`names ${shown} ${this.#limits.sides[side]}`, 1);
+    }
     if ((flag & Flag.twoway) === 0) return this.#add("requests_total:oneway", 1);
     this.#follow(`${side} ${half.view.getBigUint64(4)}`, flag & 0x1f);
   }

@@ -152,3 +152,17 @@ export function spelling(random: Random, serialization: number, text: string): U
     ? jsonbSpelling(random, shown)
     : hessianSpelling(random, shown);
 }
+
+/** A text behind something that is no text: its class, its type, a path to it, or a number for it. */
+export function indirect(random: Random, serialization: number, text: string): Uint8Array {
+  if (serialization !== FASTJSON2) return concat([hex("43016190"), hessianString(text)]);
+  const number = jsonb(random.below(4));
+  switch (random.below(3)) {
+    case 0:
+      return concat([hex("7f"), jsonb(text), number]);
+    case 1:
+      return concat([hex("92"), jsonb("java.lang.String"), number, jsonb(text)]);
+    default:
+      return concat([hex("93"), jsonb(`$.${text}`)]);
+  }
+}
