@@ -66,7 +66,7 @@ export class Plugin {
       if (config.hasLabel(LABEL_GROUP)) this.requestWindow = GROUP_WINDOW;
       if (routing) this.requestWindow = max<u32>(this.requestWindow, routing.maxRewriteBytes);
     }
-    if (!routing && !this.query) this.heads = new KnownHeads(seed);
+    if (!routing && !this.query) this.heads = new KnownHeads(seed, config.maxSeries);
   }
 
   /** The interface of the invocation read last: its attachment where that was read, else the path. */

@@ -100,7 +100,9 @@ export class RoutingReader {
     const checker = this.checker;
     const keys = ["interface", "method", "version", "group", "attachments", "source", "side"];
     if (!checker.object(path, value, keys)) return false;
-    rule.interfaceName = this.readText(path + ".interface", value.member("interface"));
+    const interfaceName = this.readText(path + ".interface", value.member("interface"));
+    rule.interfaceName = interfaceName;
+    if (interfaceName) rule.signature = interfaceName.signature;
     rule.method = this.readText(path + ".method", value.member("method"));
     rule.version = this.readText(path + ".version", value.member("version"));
     rule.group = this.readText(path + ".group", value.member("group"));

@@ -12,6 +12,7 @@ import { Output } from "../wire/output";
 import { Span } from "../wire/span";
 import { Choice, drawnChoice, stickyChoice } from "./split";
 import { RoutedCall, Rule } from "./rule";
+import { signatureOf, UNSIGNED } from "./text_match";
 
 /** A call's frame with its header: 1 MiB. */
 export const DEFAULT_MAX_REWRITE_BYTES: u32 = 1024 * 1024;
@@ -89,9 +90,11 @@ export class Routing {
   ruleFor(attachmentsRead: bool): Rule | null {
     const call = this.call;
     this.isUndecided = false;
+    const signature = signatureOf(call.interfaceName.start, call.interfaceName.length);
     let rule = this.rules;
     while (rule) {
-      if (rule.matchesHead(call)) {
+      const isPossible = rule.signature == UNSIGNED || rule.signature == signature;
+      if (isPossible && rule.matchesHead(call)) {
         if (!rule.asksAttachments) return rule;
         if (!attachmentsRead) this.isUndecided = true;
         else if (rule.matchesAttachments(call)) return rule;

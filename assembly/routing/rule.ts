@@ -9,7 +9,7 @@ import { hashBytes } from "../wire/hash";
 import { Span } from "../wire/span";
 import { AddressMatch } from "./address_match";
 import { Choice } from "./split";
-import { TextMatch } from "./text_match";
+import { TextMatch, UNSIGNED } from "./text_match";
 
 /** A condition on one attachment. */
 @unmanaged
@@ -83,6 +83,8 @@ export class RoutedCall {
 @final
 export class Rule {
   next: Rule | null = null;
+  /** That of every interface that can meet the rule, or `UNSIGNED`: most rules need no further look. */
+  signature: u32 = UNSIGNED;
   /** Where calls that took the rule are counted. */
   series: Series;
   interfaceName: TextMatch | null = null;

@@ -11,6 +11,14 @@ export const enum MatchKind {
   SUFFIX,
 }
 
+/** No signature: of a text of less than four bytes, or a condition that more than one text meets. */
+export const UNSIGNED: u32 = 0;
+
+/** A number that texts hardly ever share: their length and last four bytes, in which names differ most. */
+export function signatureOf(text: usize, length: u32): u32 {
+  return length < 4 ? UNSIGNED : load<u32>(text + length - 4) ^ (length << 24);
+}
+
 
 @unmanaged
 @final
@@ -25,6 +33,11 @@ export class TextMatch {
     this.bytes = heap.alloc(length);
     this.length = length;
     memory.copy(this.bytes, text, length);
+  }
+
+  /** The signature of all texts that meet the condition, or `UNSIGNED`. */
+  get signature(): u32 {
+    return this.kind == MatchKind.EXACT ? signatureOf(this.bytes, this.length) : UNSIGNED;
   }
 
   /** Whether the condition holds for `text`; a null is an empty text. */

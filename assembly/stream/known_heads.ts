@@ -14,9 +14,12 @@ import { Series } from "../metrics/series";
 import { sameWords } from "../wire/bytes";
 import { hashWords } from "../wire/hash";
 
-/** Slots of the table: a thousand sets of names (`max_series`) with some descriptors each. */
-const SLOTS: u32 = 4096;
-/** The longest head in bytes that is remembered: all of them together take at most 2.2 MiB. */
+/** Slots for each set of names that may have series: methods have some descriptors each. */
+const SLOTS_PER_SERIES: u32 = 4;
+/** Slots, at least and at most: with the default `max_series` of 1,000 there are 4,096. */
+const FEWEST_SLOTS: u32 = 512;
+const MOST_SLOTS: u32 = 65536;
+/** The longest head in bytes that is remembered: 4,096 of them take at most 2.2 MiB. */
 const LONGEST: u32 = 512;
 /** The shortest, because they are compared in words of eight bytes. */
 const SHORTEST: u32 = 8;
@@ -44,11 +47,17 @@ class KnownHead {
 @final
 export class KnownHeads {
   private slots: usize = 0;
+  /** How many there are: a power of two. */
+  private count: u32 = FEWEST_SLOTS;
   private seed: u64;
 
-  /** @param seed for hashes: peers must not know which heads share a slot */
-  constructor(seed: u64) {
+  /**
+   * @param seed for hashes: peers must not know which heads share a slot
+   * @param maxSeries the most sets of names that have series of their own
+   */
+  constructor(seed: u64, maxSeries: u32) {
     this.seed = seed;
+    while (this.count < MOST_SLOTS && this.count < maxSeries * SLOTS_PER_SERIES) this.count <<= 1;
   }
 
   /**
@@ -76,8 +85,9 @@ export class KnownHeads {
   learn(side: Side, serialization: u8, p: usize, length: u32, series: Series, period: u32): void {
     if (length < SHORTEST || length > LONGEST) return;
     if (this.slots == 0) {
-      this.slots = heap.alloc(SLOTS << 2);
-      memory.fill(this.slots, 0, SLOTS << 2);
+      const size = this.count << 2;
+      this.slots = heap.alloc(size);
+      memory.fill(this.slots, 0, size);
     }
     const hash = hashWords(this.seed, p, length);
     const slot = this.slotOf(hash);
@@ -108,7 +118,7 @@ export class KnownHeads {
   /** Gives everything back. */
   free(): void {
     if (this.slots != 0) {
-      for (let i: u32 = 0; i < SLOTS; i++) {
+      for (let i: u32 = 0; i < this.count; i++) {
         const head = load<usize>(this.slots + ((<usize>i) << 2));
         if (head != 0) heap.free(head);
       }
@@ -120,7 +130,7 @@ export class KnownHeads {
 
   @inline
   private slotOf(hash: u64): usize {
-    return this.slots + (((<usize>hash) & (SLOTS - 1)) << 2);
+    return this.slots + (((<usize>hash) & (this.count - 1)) << 2);
   }
 }
 

@@ -145,13 +145,22 @@ function configFile(config: Json | string): { file: string; config: Json; cleanU
     return { file: config, config: readConfig(config), cleanUp: () => {} };
   }
   const folder = mkdtempSync(join(tmpdir(), "envoy-"));
-  const remove = () => rmSync(folder, { recursive: true, force: true });
-  process.once("exit", remove);
+  // One listener for all: a benchmark has a dozen Envoys at once.
+  if (folders.size === 0) process.on("exit", removeFolders);
+  folders.add(folder);
   const file = join(folder, "envoy.json");
   writeFileSync(file, JSON.stringify(config, null, 2));
   const cleanUp = () => {
-    process.off("exit", remove);
-    remove();
+    folders.delete(folder);
+    if (folders.size === 0) process.off("exit", removeFolders);
+    rmSync(folder, { recursive: true, force: true });
   };
   return { file, config, cleanUp };
+}
+
+/** With configurations of Envoys that run. */
+const folders = new Set<string>();
+
+function removeFolders(): void {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 }

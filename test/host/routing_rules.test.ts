@@ -41,6 +41,25 @@ describe("conditions on texts", () => {
     });
   }
 
+  // Rules are told apart by an interface's length and last four bytes before anything else is compared.
+  test("interfaces of one length and end are told apart, and short ones", () => {
+    const names = [
+      "a.First.Users",
+      "b.First.Users",
+      "a.Other.Users",
+      "User",
+      "Usen",
+      "abc",
+      "abd",
+      "a",
+    ];
+    const rules = names.map((exact) => ({ match: { interface: { exact } } }));
+    names.forEach((path, i) => assert.equal(taken(rules, { path }), `r${i}`));
+    for (const path of ["c.First.Users", "Use", "", "ab", "a.First.Users2"]) {
+      assert.equal(taken(rules, { path }), "", path);
+    }
+  });
+
   test("a group that is not there is empty, an unset version 0.0.0", () => {
     assert.ok(meets({ group: { exact: "" } }, {}));
     assert.ok(!meets({ group: { exact: "x" } }, {}));
