@@ -7,8 +7,8 @@ import type { Variant } from "./variants.ts";
 
 // All in pixels.
 const WIDTH = 860;
-const NAME_WIDTH = 250;
-const BAR_WIDTH = 480;
+const NAME_WIDTH = 300;
+const BAR_WIDTH = 430;
 const BAR = 16;
 const GAP = 5;
 const HEAD = 34;

@@ -103,48 +103,40 @@ export function rules(count: number): { rules: object[] } {
   return { rules: [...misses, last] };
 }
 
-const NOOP = "+ a Wasm filter that does nothing";
-const FLOOR = "+ one that fetches the bytes and the time";
-const GUARD_ONCE = "+ the guard, dialling for each call";
+const NOOP = "a Wasm filter that does nothing";
+const FLOOR = "one that fetches bytes and time";
 
 /** All chains in the order of the table. */
 export function variants(modules: Modules): Variant[] {
+  const overTcp = (name: string, title: string, ...before: Json[]) =>
+    chain(name, title, [...before, ends("tcp_proxy")], TCP_COUNTERS);
+  const overDubbo = (name: string, title: string, ...before: Json[]) =>
+    chain(name, title, [...before, ends("dubbo_proxy")], DUBBO_COUNTERS);
+  const guarded = (name: string, title: string, guard: Guard) => {
+    const filters = [ends("dubbo_proxy", GUARDED)];
+    return { ...chain(name, `dubbo_proxy + ${title}`, filters, DUBBO_COUNTERS), guard };
+  };
+  const noop = wasm(modules.noop, "noop");
+  const floor = wasm(modules.floor, "floor");
+  const [counting, ruled, beforeDubbo, rewriting] = ourVariants(modules.ours, "");
+  const generic = "generic_proxy with the Dubbo codec";
   const all: Variant[] = [
-    chain("tcp_proxy", "tcp_proxy alone", [ends("tcp_proxy")], TCP_COUNTERS),
-    chain("noop", NOOP, [wasm(modules.noop, "noop"), ends("tcp_proxy")], TCP_COUNTERS),
-    chain("floor", FLOOR, [wasm(modules.floor, "floor"), ends("tcp_proxy")], TCP_COUNTERS),
-    ...ourVariants(modules.ours, ""),
-    chain("dubbo_proxy", "dubbo_proxy", [ends("dubbo_proxy")], DUBBO_COUNTERS),
+    overTcp("tcp_proxy", "tcp_proxy alone"),
+    overTcp("noop", `+ ${NOOP}`, noop),
+    overTcp("floor", `+ ${FLOOR}`, floor),
+    counting,
+    ruled,
+    overDubbo("dubbo_proxy", "dubbo_proxy"),
+    { ...overDubbo("noop_dubbo", `${NOOP} + dubbo_proxy`, noop), isExtra: true },
+    overDubbo("floor_dubbo", `${FLOOR} + dubbo_proxy`, floor),
+    beforeDubbo,
+    rewriting,
+    guarded("guard", "the guard", { isDialledForEachCall: false }),
     {
-      ...chain("guard", "+ the guard", [ends("dubbo_proxy", GUARDED)], DUBBO_COUNTERS),
-      guard: { isDialledForEachCall: false },
-    },
-    {
-      ...chain("guard_once", GUARD_ONCE, [ends("dubbo_proxy", GUARDED)], DUBBO_COUNTERS),
-      guard: { isDialledForEachCall: true },
+      ...guarded("guard_once", "the guard, a connection per call", { isDialledForEachCall: true }),
       isExtra: true,
     },
-    {
-      ...chain(
-        "noop_dubbo",
-        NOOP,
-        [wasm(modules.noop, "noop"), ends("dubbo_proxy")],
-        DUBBO_COUNTERS,
-      ),
-      isExtra: true,
-    },
-    chain(
-      "floor_dubbo",
-      FLOOR,
-      [wasm(modules.floor, "floor"), ends("dubbo_proxy")],
-      DUBBO_COUNTERS,
-    ),
-    chain(
-      "generic_proxy",
-      "generic_proxy with the Dubbo codec",
-      [ends("generic_proxy")],
-      GENERIC_COUNTERS,
-    ),
+    chain("generic_proxy", generic, [ends("generic_proxy")], GENERIC_COUNTERS),
   ];
   return modules.base === undefined ? all : [...all, ...ourVariants(modules.base, BASE)];
 }
@@ -152,7 +144,7 @@ export function variants(modules: Modules): Variant[] {
 /** What the names of variants with the build that is compared with begin with. */
 export const BASE = "base:";
 
-function ourVariants(module: string, before: string): Variant[] {
+function ourVariants(module: string, before: string): [Variant, Variant, Variant, Variant] {
   const name = before === "" ? "" : "(base) ";
   const with_ = (
     own: string,
