@@ -7,15 +7,26 @@ import { after, before, describe, test } from "node:test";
 import { wasmPlugins, type Json } from "../../demo/local/envoy_config.ts";
 import { readManifests } from "../manifests/manifest_files.ts";
 import { manifestSets } from "../manifests/manifest_sets.ts";
+import { withoutFilter } from "./lab/deployments.ts";
 import { namesWithWasm, stateOf } from "./lab/envoy_state.ts";
 import { isRead } from "./lab/istiod.ts";
 import { kustomized, manifest } from "./lab/manifests.ts";
 import { startMesh, type Mesh } from "./lab/mesh.ts";
 
 const SUITE = { timeout: 400_000 };
-const PODS = ["comsumer-blue", "user-provider-blue", "grpc-server-blue", "istio-ingressgateway"];
+/** A workload whose label and mount are taken away. */
+const PLAIN = "grpc-server-green";
+const PODS = [
+  "comsumer-blue",
+  "user-provider-blue",
+  "grpc-server-blue",
+  PLAIN,
+  "istio-ingressgateway",
+];
 /** Alternatives to what is applied already; wasm_plugin.test.ts has them by themselves. */
 const ELSEWHERE = /dubbo-wasm-plugin-/;
+/** The listener of all Services with HTTP on this port. */
+const GRPC = "0.0.0.0_50000";
 const GATEWAY_PORT = 8080;
 const ASK_MS = 10_000;
 
@@ -24,16 +35,18 @@ describe("manifests as istiod delivers them", SUITE, () => {
 
   before(async () => {
     mesh = await startMesh({ objects: await kustomized("manifests") });
+    mesh.apply(withoutFilter(mesh.object("Deployment", PLAIN)));
     await mesh.run(...PODS);
   });
   after(() => mesh?.stop());
 
   test("istiod understands them, and every Envoy accepts what it is sent", () => accepted());
 
-  test("the consumer has the local listener and the filter before each Service's tcp_proxy", async () => {
+  test("the consumer has the local listener, the filter before each Service's tcp_proxy and where gRPC goes", async () => {
     const state = await stateOf(mesh.pod("comsumer-blue"));
     const services = ["user-provider", "order-provider"].map(listenerOf);
-    assert.deepEqual(namesWithWasm(state).sort(), [...addedWithWasm(), ...services].sort());
+    const expected = [...addedWithWasm(), ...services, GRPC];
+    assert.deepEqual(namesWithWasm(state).sort(), expected.sort());
     assert.deepEqual(filterNames(state.listeners.get("local_proxy_20880")), [
       ["envoy.filters.network.wasm", "envoy.filters.network.dubbo_proxy"],
     ]);
@@ -67,7 +80,7 @@ describe("manifests as istiod delivers them", SUITE, () => {
   });
 
   test("who has no label and no mount gets no filter", async () => {
-    for (const name of ["grpc-server-blue", "istio-ingressgateway"]) {
+    for (const name of [PLAIN, "istio-ingressgateway"]) {
       assert.deepEqual(namesWithWasm(await stateOf(mesh.pod(name))), [], name);
     }
   });

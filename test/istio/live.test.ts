@@ -123,10 +123,10 @@ describe("manifests edited with calls under way", SUITE, () => {
   }
 });
 
-/** Listeners of Services, which begin with their addresses, that have the filter. */
+/** Listeners of Services' port 20880, which begin with their addresses, that have the filter. */
 async function servicesWithFilter(pod: Pod): Promise<string[]> {
   return namesWithWasm(await stateOf(pod))
-    .filter((name) => /^\d+\./.test(name))
+    .filter((name) => /^\d+\..*_20880$/.test(name))
     .sort();
 }
 

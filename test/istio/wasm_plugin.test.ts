@@ -10,7 +10,7 @@ import { fromRoot } from "../../demo/local/repository.ts";
 import { Expected, sumOf } from "../e2e/envoy_series.ts";
 import { callTimes, startCalling } from "./lab/calling.ts";
 import { istioCommand } from "./lab/commands.ts";
-import { withoutMounts } from "./lab/deployments.ts";
+import { withoutFilter, withoutMounts } from "./lab/deployments.ts";
 import { namesWithWasm, stateOf } from "./lab/envoy_state.ts";
 import { eventually } from "./lab/eventually.ts";
 import type { KubernetesObject } from "./lab/kubernetes.ts";
@@ -48,6 +48,7 @@ describe("the filter as a WasmPlugin", SUITE, () => {
     for (const name of ["comsumer-blue", "user-provider-blue"]) {
       mesh.apply(withoutMounts(mesh.object("Deployment", name)));
     }
+    mesh.apply(withoutFilter(mesh.object("Deployment", "grpc-server-blue")));
     await mesh.run("comsumer-blue", "user-provider-blue", "grpc-server-blue");
   });
   after(async () => {

@@ -8,6 +8,7 @@ import { show, type Finding } from "./findings.ts";
 import type { Manifest } from "./manifest_files.ts";
 import { manifestSets } from "./manifest_sets.ts";
 import { checkConfigurations } from "./plugin_configurations.ts";
+import { checkPluginNames } from "./plugin_names.ts";
 import { checkPorts } from "./ports.ts";
 import { checkSameChain } from "./same_chain.ts";
 import { checkSelectors } from "./selectors.ts";
@@ -17,7 +18,14 @@ import { checkWasmMounts } from "./wasm_mounts.ts";
 /** What looks at each object by itself. */
 const OF_OBJECTS = [checkConfigurations, checkSameChain];
 /** What looks at how objects fit together, and so at each set that is applied at once. */
-const OF_SETS = [checkSelectors, checkWasmMounts, checkClusters, checkPorts, checkStatTags];
+const OF_SETS = [
+  checkSelectors,
+  checkWasmMounts,
+  checkClusters,
+  checkPorts,
+  checkStatTags,
+  checkPluginNames,
+];
 
 /** Names of all checks, as findings have them. */
 export const CHECK_NAMES: readonly string[] = [
@@ -26,6 +34,7 @@ export const CHECK_NAMES: readonly string[] = [
   "cluster",
   "port",
   "stat tags",
+  "plugin name",
   "configuration",
   "same chain",
   "envoy",

@@ -7,7 +7,9 @@
 //                           does not care, no subset
 //
 // A listener that is added answers to the listener `dubbo`, a filter in front of tcp_proxy to that of
-// the listener `dubbo_tcp`, whose cluster is Istio's business. Listeners and clusters of the guard,
+// the listener `dubbo_tcp`, whose cluster is Istio's business. One in front of the HTTP router answers to
+// that of the listener `triple`, but is configured like the one of `dubbo_tcp`: its routes are Istio's too,
+// and no rules choose between them. Listeners and clusters of the guard,
 // guard|20880|v2|user-provider.….local, answer to those of the guard, guard-user-provider-v2; routes may
 // name them or what they stand before.
 
@@ -85,8 +87,14 @@ function counterparts(applyTo: string, value: Json, local: Json): [there: unknow
     });
     return [comparable(chains(dubbo)), comparable(chains(value))];
   }
-  const tcp = named(listenersOf(local), "dubbo_tcp", "listener");
-  return [comparable(tcp.filter_chains[0].filters[0]), comparable(value)];
+  const tcp = named(listenersOf(local), "dubbo_tcp", "listener").filter_chains[0].filters[0];
+  if (applyTo === "HTTP_FILTER" && wasmPlugins(value).length > 0) {
+    const [manager] = named(listenersOf(local), "triple", "listener").filter_chains[0].filters;
+    const filter = comparable(manager.typed_config.http_filters[0]);
+    filter.typed_config.config.configuration = tcp.typed_config.config.configuration;
+    return [filter, comparable(value)];
+  }
+  return [comparable(tcp), comparable(value)];
 }
 
 function comparable(value: Json): Json {

@@ -50,3 +50,10 @@ export function withoutMounts(deployment: KubernetesObject): KubernetesObject {
   delete annotations["sidecar.istio.io/userVolumeMount"];
   return copy;
 }
+
+/** A copy that has nothing of the filter: neither its label on the pods nor the mount. */
+export function withoutFilter(deployment: KubernetesObject): KubernetesObject {
+  const copy = withoutMounts(deployment);
+  delete copy.spec.template.metadata.labels["dubbo-filter"];
+  return copy;
+}
