@@ -415,7 +415,8 @@ export class Connection {
     if (!half.series) {
       half.offerKept();
       this.readRequest(half, half.header);
-      half.hasFault = false;
+      // That it has not all come is no fault of its head's.
+      if (half.fault == Reason.HEAD_TOO_LONG) half.hasFault = false;
     }
     half.accept();
     this.onRequest(half, half.header, time);

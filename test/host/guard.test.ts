@@ -6,7 +6,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Connection } from "./connection.ts";
 import { concat, heartbeat, request, response } from "./frames.ts";
-import { hexOf } from "./hex.ts";
+import { hessianString } from "./hessian2.ts";
+import { hex, hexOf } from "./hex.ts";
 import { splitFrames } from "./routing_frames.ts";
 import { counted, MODULE_UNDER_TEST, numbers } from "./routing_setup.ts";
 import { Vm } from "./emulator.ts";
@@ -54,6 +55,26 @@ describe("the end of the server's stream", () => {
         assert.deepEqual(answersTo(connection), expected, `${cut} of ${end}`);
         connection.close("local");
       }
+    }
+  });
+
+  test("in a request that is not right: its fault is counted however its bytes came", () => {
+    const config = { metrics: { labels: ["interface", "method", "group"] } };
+    const strings = ["2.0.2", "a.B", "1.0", "go", ""].map((text) => hessianString(text));
+    // In place of an attachment's value the map ends; and some bytes behind it.
+    const bad = concat([hex("48"), hessianString("key"), hex("5a")]);
+    const bytes = request({ id: 1, body: concat([...strings, bad, new Uint8Array(40)]) });
+    const seen = bytes.length - 30;
+    for (const first of [0, seen - 12, seen - 11, seen - 1]) {
+      const { vm, plugin } = start(config);
+      const connection = plugin.connect();
+      if (first > 0) connection.downstream(bytes.subarray(0, first));
+      connection.downstream(bytes.subarray(first, seen));
+      connection.upstream(EMPTY, true);
+      connection.downstream(bytes.subarray(seen));
+      assert.deepEqual(answersTo(connection), [[1n, SERVER_ERROR]]);
+      const reason = `dubbo_reason="malformed_attachments"`;
+      assert.equal(counted(vm, "dubbo_decode_errors_total", reason), 1, `${first}`);
     }
   });
 
