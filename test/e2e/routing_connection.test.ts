@@ -124,7 +124,8 @@ describe("Envoy before 1.37", { ...LIMIT, skip: !NO_EARLY_DATA && "this one is n
   test("refuses the committed file for max_early_data_bytes", async () => {
     const args = ["-c", LOCAL_CONFIG, "--mode", "validate"];
     const validated = promisify(execFile)(await findEnvoy(), args, { cwd: ROOT });
-    await assert.rejects(validated, /no such field:\s+'max_early_data_bytes'/);
+    // Protobuf spreads spaces over its messages at random, so that nobody relies on their words.
+    await assert.rejects(validated, /no\s+such\s+field:\s+'max_early_data_bytes'/);
   });
 });
 
