@@ -101,12 +101,7 @@ export function startStream(id: u32): void {
 
 /** The call of the HTTP stream with context `id`, or null: not every stream is one. */
 export function httpCallOf(id: u32): HttpCall | null {
-  let call = contexts().httpCalls.first(id);
-  while (call) {
-    if (call.hash == id) return call;
-    call = call.hashNext;
-  }
-  return null;
+  return contexts().httpCalls.only(id);
 }
 
 /** Gives root context `id` a plugin, in place of the one it had. */
@@ -126,12 +121,7 @@ export function pluginOf(id: u32): Plugin | null {
 
 /** The connection with context `id`, or null: of a plugin without configuration there are none. */
 export function connectionOf(id: u32): Connection | null {
-  let connection = contexts().connections.first(id);
-  while (connection) {
-    if (connection.contextId == id) return connection;
-    connection = connection.hashNext;
-  }
-  return null;
+  return contexts().connections.only(id);
 }
 
 /** Context `id` has done its work: a connection or call is counted to its end, a plugin flushed. */
@@ -175,10 +165,5 @@ function pendingPlugin(id: u32): Plugin | null {
 }
 
 function rootOf(id: u32): Root | null {
-  let root = contexts().roots.first(id);
-  while (root) {
-    if (root.hash == id) return root;
-    root = root.hashNext;
-  }
-  return null;
+  return contexts().roots.only(id);
 }

@@ -84,11 +84,11 @@ export class Plugin {
 
   /** Writes the names of the invocation read last into `call`, as rules see them. */
   describeCall(call: RoutedCall): void {
-    copySpan(call.interfaceName, this.calledInterface);
-    copySpan(call.method, this.invocation.method);
-    copySpan(call.version, this.registry.shownVersion(this.invocation.serviceVersion));
+    call.interfaceName.point(this.calledInterface);
+    call.method.point(this.invocation.method);
+    call.version.point(this.registry.shownVersion(this.invocation.serviceVersion));
     const group = this.group;
-    if (group) copySpan(call.group, group);
+    if (group) call.group.point(group);
   }
 
   /** Adds `amount` to a counter of the plugin's own. */
@@ -148,10 +148,6 @@ export class Plugin {
     heap.free(changetype<usize>(this.none));
     heap.free(changetype<usize>(this));
   }
-}
-
-function copySpan(to: Span, from: Span): void {
-  to.set(from.start, from.length);
 }
 
 function sideOf(config: Config): Side {

@@ -47,6 +47,15 @@ describe("hash table", () => {
     table.free();
   });
 
+  test("a thing is found by its hash, also behind others of its chain", () => {
+    const table = new HashTable<Thing>();
+    // 64 chains at first: all of these lie in one.
+    for (let id = 0; id < 3; id++) table.insert(make(id, 5 + 64 * id));
+    for (let id = 0; id < 3; id++) expect(table.only(5 + 64 * id)!.id).toBe(id);
+    expect(table.only(5 + 64 * 3) == null && table.only(6) == null).toBeTruthy();
+    table.free();
+  });
+
   test("the head, the middle and the end of a chain can be taken out", () => {
     for (let out = 0; out < 3; out++) {
       const table = new HashTable<Thing>();

@@ -89,20 +89,20 @@ export class Recorder {
     this.dirty = cell;
   }
 
-  /** Records that a call of `series` was answered after `nanoseconds`. */
-  recordDuration(series: Series, nanoseconds: u64, protocol: Protocol = Protocol.DUBBO): void {
+  /** Records that a call of `series` that began at `startedAt` was answered at `endedAt`, in ns. */
+  recordDuration(
+    series: Series,
+    startedAt: u64,
+    endedAt: u64,
+    protocol: Protocol = Protocol.DUBBO,
+  ): void {
     if (!this.tellsAll) return;
     const micros = this.durationInMicroseconds;
     const cell = series.cell(cellKey(Metric.DURATION, 0, 0, protocol));
-    if (!cell.isDefined) {
-      startName();
-      writeSeriesLabels(series, protocol);
-      writeMetricName(Metric.DURATION);
-      writeText(micros ? "microseconds" : "milliseconds");
-      cell.metricId = define(MetricType.HISTOGRAM, writtenStart(), writtenLength());
-      cell.isDefined = true;
-    }
+    if (!cell.isDefined) defineCell(cell, micros);
     if (cell.metricId == NO_METRIC) return;
+    // The system's clock may have been set back meanwhile.
+    const nanoseconds = endedAt > startedAt ? endedAt - startedAt : 0;
     const unit = micros ? NANOSECONDS_IN_MICROSECOND : NANOSECONDS_IN_MILLISECOND;
     noteDuration(cell.metricId, nanoseconds / unit);
   }
@@ -118,7 +118,8 @@ export class Recorder {
       cell.isDirty = false;
       const amount = cell.pending;
       cell.pending = 0;
-      if (!cell.isDefined && (this.tellsAll || cell.metric == Metric.GUARDED)) defineCell(cell);
+      if (!cell.isDefined && (this.tellsAll || cell.metric == Metric.GUARDED))
+        defineCell(cell, this.durationInMicroseconds);
       // A gauge may have come back to where it was; a counter only grows.
       if (amount != 0 && cell.metricId != NO_METRIC) increment(cell.metricId, amount);
       cell = next;
@@ -131,12 +132,8 @@ export class Recorder {
   }
 }
 
-function writeMetricName(metric: Metric): void {
-  writeText("dubbo_");
-  writeWord(METRIC_NAMES, metric);
-}
-
-function defineCell(cell: Cell): void {
+/** @param inMicroseconds the unit of a duration */
+function defineCell(cell: Cell, inMicroseconds: bool): void {
   startName();
   writeSeriesLabels(cell.series, cell.protocol);
   const first = cell.firstLabel;
@@ -171,8 +168,13 @@ function defineCell(cell: Cell): void {
     default:
       break;
   }
-  writeMetricName(metric);
-  const type = isGauge(metric) ? MetricType.GAUGE : MetricType.COUNTER;
+  writeText("dubbo_");
+  writeWord(METRIC_NAMES, metric);
+  let type = isGauge(metric) ? MetricType.GAUGE : MetricType.COUNTER;
+  if (metric == Metric.DURATION) {
+    writeText(inMicroseconds ? "microseconds" : "milliseconds");
+    type = MetricType.HISTOGRAM;
+  }
   cell.metricId = define(type, writtenStart(), writtenLength());
   cell.isDefined = true;
 }

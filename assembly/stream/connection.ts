@@ -429,8 +429,7 @@ export class Connection {
     recorder.add(series, cellKey(Metric.RESPONSES, status, outcome), 1);
     recorder.add(series, cellKey(Metric.RESPONSE_BYTES), bytes);
     recorder.add(series, cellKey(Metric.REQUESTS_ACTIVE), -1);
-    // The system's clock may have been set back meanwhile.
-    recorder.recordDuration(series, time > call.startedAt ? time - call.startedAt : 0);
+    recorder.recordDuration(series, call.startedAt, time);
     this.table.end(call);
   }
 

@@ -7,6 +7,7 @@
  * cluster is for connections of `tcp_proxy`; Envoy's router has routes of its own.
  */
 import { AttachmentChange, SetAttachment } from "../dubbo/attachment_change";
+import { asciiOf } from "../host/ascii";
 import { HeaderMap, removeHeader, setHeader } from "../host/headers";
 import { Metric, Obstacle } from "../metrics/names";
 import { cellKey } from "../metrics/series";
@@ -15,15 +16,10 @@ import { Routing } from "../routing/routing";
 import { RoutedCall } from "../routing/rule";
 import { SourceAddress } from "../stream/source_address";
 import { tellNames } from "../stream/told_names";
-import { Span } from "../wire/span";
-import { HttpRequest, isServiceKey } from "./http_request";
+import { HttpRequest, isServiceKey, SERVICE_PREFIX, SERVICE_PREFIX_LENGTH } from "./http_request";
 
 /** Room for `tri-service-version`. */
 const NAME = memory.data(19);
-const SERVICE_PREFIX = memory.data<u8>([
-  0x74, 0x72, 0x69, 0x2d, 0x73, 0x65, 0x72, 0x76, 0x69, 0x63, 0x65, 0x2d,
-]); // "tri-service-"
-const SERVICE_PREFIX_LENGTH: u32 = 12;
 
 /** Routes the call that `request` has just read; call it in `proxy_on_request_headers` only. */
 export function routeHeaders(plugin: Plugin, routing: Routing, request: HttpRequest): void {
@@ -64,10 +60,10 @@ export function protectTrailers(routing: Routing): void {
 }
 
 function describe(plugin: Plugin, call: RoutedCall, request: HttpRequest): void {
-  copySpan(call.interfaceName, request.interfaceName);
-  copySpan(call.method, request.method);
-  copySpan(call.version, plugin.registry.shownVersion(request.version));
-  copySpan(call.group, request.group);
+  call.interfaceName.point(request.interfaceName);
+  call.method.point(request.method);
+  call.version.point(plugin.registry.shownVersion(request.version));
+  call.group.point(request.group);
 }
 
 /** Answers whether all headers that were to be set could be. */
@@ -112,7 +108,7 @@ function remove(map: HeaderMap, attachment: usize, length: u32): void {
 /** Where the name lies of the header that is the attachment of `length` bytes at `key`. */
 function headerKey(key: usize, length: u32): usize {
   if (!isServiceKey(key, length)) return key;
-  memory.copy(NAME, SERVICE_PREFIX, SERVICE_PREFIX_LENGTH);
+  memory.copy(NAME, asciiOf(SERVICE_PREFIX), SERVICE_PREFIX_LENGTH);
   memory.copy(NAME + SERVICE_PREFIX_LENGTH, key, length);
   return NAME;
 }
@@ -120,8 +116,4 @@ function headerKey(key: usize, length: u32): usize {
 /** How long it is. */
 function headerLength(key: usize, length: u32): u32 {
   return key == NAME ? SERVICE_PREFIX_LENGTH + length : length;
-}
-
-function copySpan(to: Span, from: Span): void {
-  to.set(from.start, from.length);
 }

@@ -125,10 +125,7 @@ export class HttpCall {
     this.countRequest();
     this.add(Metric.RESPONSES, 1, status, outcome);
     this.add(Metric.RESPONSE_BYTES, this.responseBytes);
-    const time = now();
-    // The system's clock may have been set back meanwhile.
-    const duration = time > this.startedAt ? time - this.startedAt : 0;
-    this.plugin.recorder.recordDuration(this.series, duration, this.protocol);
+    this.plugin.recorder.recordDuration(this.series, this.startedAt, now(), this.protocol);
   }
 
   private countRequest(): void {

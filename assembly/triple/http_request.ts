@@ -35,8 +35,8 @@ const JSON_TYPE = "application/json";
 const PROTO_TYPE = "application/proto";
 const TRIPLE_PREFIX = "tri-";
 /** Triple's headers for what are attachments in the Dubbo protocol. */
-const SERVICE_PREFIX = "tri-service-";
-const SERVICE_PREFIX_LENGTH: u32 = 12;
+export const SERVICE_PREFIX = "tri-service-";
+export const SERVICE_PREFIX_LENGTH: u32 = 12;
 /** Bytes of a pair's two lengths. */
 const LENGTHS: u32 = 8;
 
@@ -134,12 +134,12 @@ export class HttpRequest {
         if (isServiceKey(name, nameLength)) {
           const isGroup = nameLength == 5;
           const part = isGroup ? this.group : this.version;
-          part.set(value.start, value.length);
+          part.point(value);
           return this.note(query, name, nameLength);
         }
       }
     }
-    if (sameAscii(start, length, "content-type")) this.contentType.set(value.start, value.length);
+    if (sameAscii(start, length, "content-type")) this.contentType.point(value);
     if (!isServiceKey(start, length)) this.note(query, start, length);
   }
 
@@ -149,7 +149,7 @@ export class HttpRequest {
     const wanted = query.find(key, length, KeyEncoding.BYTES);
     if (!wanted) return;
     wanted.found++;
-    wanted.value.set(this.value.start, this.value.length);
+    wanted.value.point(this.value);
   }
 
   /** Cuts the path `/<interface>/<method>` into its two parts; any other has none. */

@@ -2,7 +2,7 @@
  * A hash table of things that carry their own link: nothing is allocated to put one in.
  *
  * `T` is an unmanaged class with the fields `hash: u32` and `hashNext: T | null`. What makes two
- * things equal only their owner knows, so the owner walks the chain:
+ * things equal only their owner knows, so the owner walks the chain, unless it is the hash itself:
  *
  *     let call = table.first(hash);
  *     while (call) { if (call.id == id) …; call = call.hashNext; }
@@ -25,6 +25,16 @@ export class HashTable<T> {
   @inline
   first(hash: u32): T | null {
     return changetype<T | null>(load<usize>(this.chain(hash)));
+  }
+
+  /** The thing with this `hash`, or null: for tables in which no two have the same. */
+  only(hash: u32): T | null {
+    let thing = this.first(hash);
+    while (thing) {
+      if (thing.hash == hash) return thing;
+      thing = thing.hashNext;
+    }
+    return null;
   }
 
   /** Puts `thing` in; its `hash` must be set and it must not be in a table. */

@@ -19,6 +19,12 @@ export class Span {
     this.length = length;
   }
 
+  /** Points the span at the bytes of another one. */
+  @inline
+  point(to: Span): void {
+    this.set(to.start, to.length);
+  }
+
   /** Makes the span say "no value". */
   @inline
   clear(): void {
