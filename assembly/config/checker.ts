@@ -25,7 +25,7 @@ export class Checker {
     }
     for (let i = 0; i < value.keys.length; i++) {
       if (keys.includes(value.keys[i])) continue;
-      this.refuse(path + "." + value.keys[i], value.items[i], "one of the keys " + keys.join(", "));
+      this.refuse(under(path, value.keys[i]), value.items[i], "one of the keys " + keys.join(", "));
       return false;
     }
     return true;
@@ -90,4 +90,14 @@ export class Checker {
     this.refuse(path, value, "a string of 1 to " + most.toString() + " characters");
     return "";
   }
+}
+
+/** The path of the member `key` of the object at `path`. */
+export function under(path: string, key: string): string {
+  return path + "." + key;
+}
+
+/** The path of element `index` of the list at `path`. */
+export function item(path: string, index: i32): string {
+  return path + "[" + index.toString() + "]";
 }

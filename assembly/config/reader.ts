@@ -6,7 +6,7 @@
  */
 import { Routing } from "../routing/routing";
 import { Guard } from "../stream/guard";
-import { Checker } from "./checker";
+import { Checker, item, under } from "./checker";
 import {
   Config,
   DEFAULT_MAX_BODY_BYTES,
@@ -83,16 +83,17 @@ export class ConfigReader {
     )
       return;
     const sides = ["auto", "consumer", "provider"];
-    config.side = <SideSetting>checker.choice("$.side", root.member("side"), sides, 0);
+    config.side = <SideSetting>checker.choice(under("$", "side"), root.member("side"), sides, 0);
     config.maxBodyBytes = checker.integer(
-      "$.max_body_bytes",
+      under("$", "max_body_bytes"),
       root.member("max_body_bytes"),
       1,
       LONGEST_BODY,
       DEFAULT_MAX_BODY_BYTES,
     );
     const answers = root.member("answer_on_upstream_close");
-    if (checker.flag("$.answer_on_upstream_close", answers, false)) config.guard = new Guard();
+    if (checker.flag(under("$", "answer_on_upstream_close"), answers, false))
+      config.guard = new Guard();
     const metrics = root.member("metrics");
     if (metrics) this.readMetrics(metrics, config);
     const routing = root.member("routing");
@@ -104,7 +105,7 @@ export class ConfigReader {
 
   private readMetrics(metrics: JsonValue, config: Config): void {
     const checker = this.checker;
-    const path = "$.metrics";
+    const path = under("$", "metrics");
     const keys = [
       "enabled",
       "labels",
@@ -114,22 +115,23 @@ export class ConfigReader {
       "max_in_flight",
     ];
     if (!checker.object(path, metrics, keys)) return;
-    config.countsAll = checker.flag(path + ".enabled", metrics.member("enabled"), true);
+    config.countsAll = checker.flag(under(path, "enabled"), metrics.member("enabled"), true);
     const labels = metrics.member("labels");
-    if (labels) config.labels = this.readLabels(path + ".labels", labels);
+    if (labels) config.labels = this.readLabels(under(path, "labels"), labels);
     config.maxSeries = checker.integer(
-      path + ".max_series",
+      under(path, "max_series"),
       metrics.member("max_series"),
       1,
       MOST_SERIES,
       DEFAULT_MAX_SERIES,
     );
-    this.readInterfaces(path + ".interfaces", metrics.member("interfaces"), config);
+    this.readInterfaces(under(path, "interfaces"), metrics.member("interfaces"), config);
     const unit = metrics.member("duration_unit");
     const units = ["milliseconds", "microseconds"];
-    config.durationInMicroseconds = checker.choice(path + ".duration_unit", unit, units, 0) == 1;
+    config.durationInMicroseconds =
+      checker.choice(under(path, "duration_unit"), unit, units, 0) == 1;
     config.maxInFlight = checker.integer(
-      path + ".max_in_flight",
+      under(path, "max_in_flight"),
       metrics.member("max_in_flight"),
       1,
       MOST_IN_FLIGHT,
@@ -143,7 +145,7 @@ export class ConfigReader {
     const items = this.checker.list(path, value, names.length);
     let labels: u32 = 0;
     for (let i = 0; i < items.length; i++) {
-      const itemPath = path + "[" + i.toString() + "]";
+      const itemPath = item(path, i);
       const index = this.checker.choice(itemPath, items[i], names, -1);
       if (index < 0) return 0;
       const bit: u32 = 1 << index;
@@ -156,7 +158,7 @@ export class ConfigReader {
   private readInterfaces(path: string, value: JsonValue | null, config: Config): void {
     const items = this.checker.list(path, value, MOST_INTERFACES);
     for (let i = 0; i < items.length; i++) {
-      const itemPath = path + "[" + i.toString() + "]";
+      const itemPath = item(path, i);
       const name = String.UTF8.encode(this.checker.name(itemPath, items[i], LONGEST_NAME));
       if (this.checker.error.length != 0) return;
       config.interfaces.add(changetype<usize>(name), name.byteLength);

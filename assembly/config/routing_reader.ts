@@ -14,7 +14,7 @@ import { AttachmentMatch, Rule } from "../routing/rule";
 import { Choice } from "../routing/split";
 import { MatchKind, TextMatch } from "../routing/text_match";
 import { Span } from "../wire/span";
-import { Checker } from "./checker";
+import { Checker, item, under } from "./checker";
 import { JsonType, JsonValue } from "./json";
 
 /** Rules are tried one after the other for each call. */
@@ -39,48 +39,53 @@ export class RoutingReader {
   /** Reads `value` at `$.routing` into the routing; errors go to the checker. */
   read(value: JsonValue): void {
     const checker = this.checker;
-    const path = "$.routing";
+    const path = under("$", "routing");
     const keys = ["protected", "max_rewrite_bytes", "filter_state", "rules"];
     if (!checker.object(path, value, keys)) return;
     const routing = this.routing;
-    const protectedPath = path + ".protected";
+    const protectedPath = under(path, "protected");
     const protectedKeys = checker.list(protectedPath, value.member("protected"), MOST_ITEMS);
     for (let i = 0; i < protectedKeys.length; i++) {
       this.readDrop(item(protectedPath, i), protectedKeys[i], routing.protectedKeys);
     }
     if (protectedKeys.length != 0) routing.usesAttachments = true;
     routing.maxRewriteBytes = checker.integer(
-      path + ".max_rewrite_bytes",
+      under(path, "max_rewrite_bytes"),
       value.member("max_rewrite_bytes"),
       LEAST_REWRITE_BYTES,
       MOST_REWRITE_BYTES,
       DEFAULT_MAX_REWRITE_BYTES,
     );
-    routing.filterState = checker.flag(path + ".filter_state", value.member("filter_state"), false);
+    routing.filterState = checker.flag(
+      under(path, "filter_state"),
+      value.member("filter_state"),
+      false,
+    );
     // The group, and the interface that was called, are attachments.
     if (routing.filterState) routing.usesAttachments = true;
-    const rules = checker.list(path + ".rules", value.member("rules"), MOST_RULES);
-    for (let i = 0; i < rules.length; i++) this.readRule(item(path + ".rules", i), rules[i], i);
+    const rules = checker.list(under(path, "rules"), value.member("rules"), MOST_RULES);
+    for (let i = 0; i < rules.length; i++)
+      this.readRule(item(under(path, "rules"), i), rules[i], i);
   }
 
   private readRule(path: string, value: JsonValue, index: i32): void {
     const checker = this.checker;
     if (!checker.object(path, value, ["name", "match", "attachments", "split", "cluster"])) return;
     const given = value.member("name");
-    const name = given ? checker.name(path + ".name", given, LONGEST_NAME) : index.toString();
+    const name = given ? checker.name(under(path, "name"), given, LONGEST_NAME) : index.toString();
     const rule = new Rule(Series.ofRule(name));
     const routing = this.routing;
     const usedAttachments = routing.usesAttachments;
     const rewrote = routing.rewrites;
     const match = value.member("match");
-    const isForUs = match ? this.readMatch(path + ".match", match, rule) : true;
+    const isForUs = match ? this.readMatch(under(path, "match"), match, rule) : true;
     const attachments = value.member("attachments");
-    if (attachments) this.readChange(path + ".attachments", attachments, rule.change);
+    if (attachments) this.readChange(under(path, "attachments"), attachments, rule.change);
     const split = value.member("split");
-    if (split) this.readSplit(path + ".split", split, rule);
+    if (split) this.readSplit(under(path, "split"), split, rule);
     const cluster = value.member("cluster");
     if (cluster) {
-      const span = copyText(checker.name(path + ".cluster", cluster, LONGEST_NAME));
+      const span = copyText(checker.name(under(path, "cluster"), cluster, LONGEST_NAME));
       rule.cluster = span;
     }
     if (!isForUs || checker.error.length != 0) {
@@ -100,49 +105,49 @@ export class RoutingReader {
     const checker = this.checker;
     const keys = ["interface", "method", "version", "group", "attachments", "source", "side"];
     if (!checker.object(path, value, keys)) return false;
-    const interfaceName = this.readText(path + ".interface", value.member("interface"));
+    const interfaceName = this.readText(under(path, "interface"), value.member("interface"));
     rule.interfaceName = interfaceName;
     if (interfaceName) rule.signature = interfaceName.signature;
-    rule.method = this.readText(path + ".method", value.member("method"));
-    rule.version = this.readText(path + ".version", value.member("version"));
-    rule.group = this.readText(path + ".group", value.member("group"));
+    rule.method = this.readText(under(path, "method"), value.member("method"));
+    rule.version = this.readText(under(path, "version"), value.member("version"));
+    rule.group = this.readText(under(path, "group"), value.member("group"));
     // The group is an attachment too.
     if (rule.group) this.routing.usesAttachments = true;
     const sides = ["consumer", "provider"];
-    rule.side = checker.choice(path + ".side", value.member("side"), sides, -1);
-    const list = path + ".attachments";
+    rule.side = checker.choice(under(path, "side"), value.member("side"), sides, -1);
+    const list = under(path, "attachments");
     const attachments = checker.list(list, value.member("attachments"), MOST_ITEMS);
     for (let i = 0; i < attachments.length; i++) {
       this.readAttachmentMatch(item(list, i), attachments[i], rule);
     }
     const source = value.member("source");
-    return source ? this.readSource(path + ".source", source, rule) : true;
+    return source ? this.readSource(under(path, "source"), source, rule) : true;
   }
 
   private readSource(path: string, value: JsonValue, rule: Rule): bool {
     const checker = this.checker;
     if (!checker.object(path, value, ["labels", "addresses"])) return false;
-    const networks = checker.list(path + ".addresses", value.member("addresses"), MOST_ITEMS);
+    const networks = checker.list(under(path, "addresses"), value.member("addresses"), MOST_ITEMS);
     for (let i = 0; i < networks.length; i++) {
       const text = networks[i].type == JsonType.STRING ? networks[i].text : "";
       const address = parseNetwork(text);
       if (address == 0) {
-        checker.refuse(item(path + ".addresses", i), networks[i], "an address or a network");
+        checker.refuse(item(under(path, "addresses"), i), networks[i], "an address or a network");
         return false;
       }
       const network = new AddressMatch(address, networkBits);
       network.next = rule.networks;
       rule.networks = network;
     }
-    const labels = checker.list(path + ".labels", value.member("labels"), MOST_ITEMS);
+    const labels = checker.list(under(path, "labels"), value.member("labels"), MOST_ITEMS);
     let isForUs = true;
     for (let i = 0; i < labels.length; i++) {
-      const at = item(path + ".labels", i);
+      const at = item(under(path, "labels"), i);
       if (!checker.object(at, labels[i], ["name", "exact", "prefix", "suffix"])) return false;
       const name = labels[i].member("name");
       if (!name) checker.refuse(at, labels[i], "an object with a name");
       else {
-        const label = checker.name(at + ".name", name, LONGEST_NAME);
+        const label = checker.name(under(at, "name"), name, LONGEST_NAME);
         const condition = this.readCondition(at, labels[i]);
         const span = copyText(nodeMetadata("LABELS." + label));
         if (condition && !condition.matches(span)) isForUs = false;
@@ -159,7 +164,7 @@ export class RoutingReader {
     if (!checker.object(path, value, keys)) return;
     const name = value.member("name");
     if (!name) return checker.refuse(path, value, "an object with a name");
-    const key = checker.key(path + ".name", name);
+    const key = checker.key(under(path, "name"), name);
     if (checker.error.length != 0) return;
     const match = new AttachmentMatch(this.routing.query.wantText(key));
     match.next = rule.attachments;
@@ -171,8 +176,8 @@ export class RoutingReader {
       match.text = this.readCondition(path, value);
       return;
     }
-    const isAbsent = checker.flag(path + ".absent", absent, false);
-    const isPresent = checker.flag(path + ".present", present, false);
+    const isAbsent = checker.flag(under(path, "absent"), absent, false);
+    const isPresent = checker.flag(under(path, "present"), present, false);
     if (value.keys.length != 2 || isAbsent == isPresent) {
       checker.refuse(path, value, "one of exact, prefix, suffix, present: true, absent: true");
     }
@@ -202,7 +207,7 @@ export class RoutingReader {
     const text = value.member(kinds[found])!;
     if (text.type != JsonType.STRING || text.text.length > LONGEST_VALUE) {
       const expected = "a string of at most " + LONGEST_VALUE.toString() + " characters";
-      this.checker.refuse(path + "." + kinds[found], text, expected);
+      this.checker.refuse(under(path, kinds[found]), text, expected);
       return null;
     }
     const bytes = String.UTF8.encode(text.text);
@@ -214,15 +219,16 @@ export class RoutingReader {
     if (!checker.object(path, value, ["hash_on", "choices"])) return;
     const hashOn = value.member("hash_on");
     if (hashOn) {
-      if (!checker.object(path + ".hash_on", hashOn, ["attachment"])) return;
+      if (!checker.object(under(path, "hash_on"), hashOn, ["attachment"])) return;
       const name = hashOn.member("attachment");
-      if (!name) return checker.refuse(path + ".hash_on", hashOn, "an object with an attachment");
-      const key = checker.key(path + ".hash_on.attachment", name);
+      if (!name)
+        return checker.refuse(under(path, "hash_on"), hashOn, "an object with an attachment");
+      const key = checker.key(under(under(path, "hash_on"), "attachment"), name);
       if (checker.error.length != 0) return;
       rule.hashOn = this.routing.query.wantText(key);
       this.routing.usesAttachments = true;
     }
-    const list = path + ".choices";
+    const list = under(path, "choices");
     const choices = checker.list(list, value.member("choices"), MOST_ITEMS);
     let last: Choice | null = null;
     for (let i = 0; i < choices.length; i++) {
@@ -230,14 +236,14 @@ export class RoutingReader {
       if (!checker.object(at, choices[i], ["weight", "attachments"])) return;
       const given = choices[i].member("weight");
       if (!given) return checker.refuse(at, choices[i], "an object with a weight");
-      const weight = checker.integer(at + ".weight", given, 0, MOST_WEIGHT, 0);
+      const weight = checker.integer(under(at, "weight"), given, 0, MOST_WEIGHT, 0);
       const choice = new Choice(i, weight);
       rule.totalWeight += weight;
       if (last) last.next = choice;
       else rule.choices = choice;
       last = choice;
       const attachments = choices[i].member("attachments");
-      if (attachments) this.readChange(at + ".attachments", attachments, choice.change);
+      if (attachments) this.readChange(under(at, "attachments"), attachments, choice.change);
     }
     if (rule.totalWeight == 0) checker.refuse(path, value, "choices with a weight above 0");
   }
@@ -246,12 +252,13 @@ export class RoutingReader {
     const checker = this.checker;
     if (!checker.object(path, value, ["set", "remove"])) return;
     this.routing.usesAttachments = true;
-    const removed = checker.list(path + ".remove", value.member("remove"), MOST_ITEMS);
+    const removed = checker.list(under(path, "remove"), value.member("remove"), MOST_ITEMS);
     for (let i = 0; i < removed.length; i++) {
-      this.readDrop(item(path + ".remove", i), removed[i], change);
+      this.readDrop(item(under(path, "remove"), i), removed[i], change);
     }
-    const sets = checker.list(path + ".set", value.member("set"), MOST_ITEMS);
-    for (let i = 0; i < sets.length; i++) this.readSet(item(path + ".set", i), sets[i], change);
+    const sets = checker.list(under(path, "set"), value.member("set"), MOST_ITEMS);
+    for (let i = 0; i < sets.length; i++)
+      this.readSet(item(under(path, "set"), i), sets[i], change);
   }
 
   private readDrop(path: string, value: JsonValue, change: AttachmentChange): void {
@@ -269,7 +276,7 @@ export class RoutingReader {
       const expected = "an object with a name and one of value, from_node, from_invocation";
       return checker.refuse(path, value, expected);
     }
-    const key = checker.key(path + ".name", name);
+    const key = checker.key(under(path, "name"), name);
     const text = value.member("value");
     const node = value.member("from_node");
     const part = value.member("from_invocation");
@@ -277,12 +284,12 @@ export class RoutingReader {
     let span: Span;
     let isOwn = true;
     if (text) {
-      span = copyText(checker.name(path + ".value", text, LONGEST_VALUE));
+      span = copyText(checker.name(under(path, "value"), text, LONGEST_VALUE));
     } else if (node) {
-      span = copyText(nodeMetadata(checker.name(path + ".from_node", node, LONGEST_NAME)));
+      span = copyText(nodeMetadata(checker.name(under(path, "from_node"), node, LONGEST_NAME)));
     } else {
       const parts = ["interface", "method", "version", "group"];
-      span = routing.call.part(checker.choice(path + ".from_invocation", part, parts, 0));
+      span = routing.call.part(checker.choice(under(path, "from_invocation"), part, parts, 0));
       isOwn = false;
     }
     if (checker.error.length != 0) {
@@ -299,10 +306,6 @@ export class RoutingReader {
       : isHeader(wanted.key, wanted.keyLength, new Span());
     routing.rewrites = true;
   }
-}
-
-function item(path: string, index: i32): string {
-  return path + "[" + index.toString() + "]";
 }
 
 /** A span of its own with `text` in UTF-8; without bytes where the text is empty. */
