@@ -29,6 +29,8 @@ export class Call {
   list: CallList;
   series: Series;
   id: u64 = 0;
+  /** No older call of its connection, in either direction, has a higher id than this, nor has it itself. */
+  highestId: i64 = 0;
   /** When the request's last byte had passed, in nanoseconds. */
   startedAt: u64 = 0;
   /** Who sent the request. */
@@ -71,6 +73,10 @@ export class CallTable {
 
   /** The call of `list` with this direction and id, or null. */
   find(list: CallList, direction: Direction, id: u64): Call | null {
+    // Providers mostly answer in order.
+    const oldest = list.oldest;
+    if (!oldest) return null;
+    if (oldest.id == id && oldest.direction == direction) return oldest;
     const hash = this.hashOf(list, direction, id);
     let call = this.table.first(hash);
     while (call) {
@@ -78,6 +84,13 @@ export class CallTable {
       call = call.hashNext;
     }
     return null;
+  }
+
+  /** Whether a call of `list` may have this id: callers count up, and then it is new. */
+  @inline
+  mayHave(list: CallList, id: u64): bool {
+    const youngest = list.youngest;
+    return youngest !== null && <i64>id <= youngest.highestId;
   }
 
   /** Follows a call from `startedAt` (ns) on; there must be none like it, and room. */
@@ -107,8 +120,13 @@ export class CallTable {
     const youngest = list.youngest;
     call.older = youngest;
     call.younger = null;
-    if (youngest) youngest.younger = call;
-    else list.oldest = call;
+    call.highestId = <i64>id;
+    if (youngest) {
+      youngest.younger = call;
+      call.highestId = max<i64>(<i64>id, youngest.highestId);
+    } else {
+      list.oldest = call;
+    }
     list.youngest = call;
     list.count++;
   }

@@ -240,9 +240,14 @@ export class Connection {
     const side = this.sideOfCall(<Direction>half.direction);
     const heads = plugin.heads;
     const registry = plugin.registry;
-    const head = heads ? headLength(serialization, half.body, end) : 0;
-    if (heads && head != 0) {
-      const known = heads.find(side, serialization, half.body, head, registry.period);
+    const period = registry.period;
+    let head: u32 = 0;
+    if (heads) {
+      let known = heads.findLast(side, serialization, half.body, end, period);
+      if (!known) {
+        head = headLength(serialization, half.body, end);
+        if (head != 0) known = heads.find(side, serialization, half.body, head, period);
+      }
       if (known) {
         half.series = known;
         return true;
@@ -291,9 +296,9 @@ export class Connection {
     half.series = series;
     // A generic call's method stands behind its head.
     if (heads && result == half.body + head && !half.hasFault && !invocation.isGeneric) {
-      const period = registry.periodOf(series);
-      if (period != NOT_AT_ALL) {
-        heads.learn(side, serialization, half.body, head, series, period);
+      const goodIn = registry.periodOf(series);
+      if (goodIn != NOT_AT_ALL) {
+        heads.learn(side, serialization, half.body, head, series, goodIn);
       }
     }
     return true;
@@ -350,8 +355,8 @@ export class Connection {
     const bytes = <i64>HEADER_LENGTH + bodyLengthOf(header);
     const call = isTwoway(flag) ? CallKind.TWOWAY : CallKind.ONEWAY;
     const serialization = knownSerialization(serializationOf(flag));
-    recorder.add(series, cellKey(Metric.REQUESTS, call, serialization), 1);
-    recorder.add(series, cellKey(Metric.REQUEST_BYTES), bytes);
+    recorder.addForCall(series, cellKey(Metric.REQUESTS, call, serialization), 1);
+    recorder.addForCall(series, cellKey(Metric.REQUEST_BYTES), bytes);
     if (call == CallKind.TWOWAY) this.follow(half, header, series, time);
   }
 
@@ -361,8 +366,10 @@ export class Connection {
     const serialization = serializationOf(flagOf(header));
     const table = this.table;
     const calls = this.calls;
-    const twin = table.find(calls, direction, id);
-    if (twin) this.drop(twin, Metric.UNTRACKED, 0);
+    if (table.mayHave(calls, id)) {
+      const twin = table.find(calls, direction, id);
+      if (twin) this.drop(twin, Metric.UNTRACKED, 0);
+    }
     if (calls.count >= this.plugin.config.maxInFlight || table.isFull) {
       const oldest = calls.oldest;
       if (!oldest) {
@@ -372,7 +379,7 @@ export class Connection {
       this.drop(oldest, Metric.UNTRACKED, 0);
     }
     table.start(calls, direction, id, serialization, series, time);
-    this.plugin.recorder.add(series, cellKey(Metric.REQUESTS_ACTIVE), 1);
+    this.plugin.recorder.addForCall(series, cellKey(Metric.REQUESTS_ACTIVE), 1);
   }
 
   private onResponse(half: Half, header: usize, time: u64): void {
@@ -426,9 +433,9 @@ export class Connection {
   private countAnswer(call: Call, status: u32, outcome: u8, bytes: i64, time: u64): void {
     const series = call.series;
     const recorder = this.plugin.recorder;
-    recorder.add(series, cellKey(Metric.RESPONSES, status, outcome), 1);
-    recorder.add(series, cellKey(Metric.RESPONSE_BYTES), bytes);
-    recorder.add(series, cellKey(Metric.REQUESTS_ACTIVE), -1);
+    recorder.addForCall(series, cellKey(Metric.RESPONSES, status, outcome), 1);
+    recorder.addForCall(series, cellKey(Metric.RESPONSE_BYTES), bytes);
+    recorder.addForCall(series, cellKey(Metric.REQUESTS_ACTIVE), -1);
     recorder.recordDuration(series, call.startedAt, time);
     this.table.end(call);
   }

@@ -13,6 +13,7 @@ import { FOR_GOOD } from "../metrics/registry";
 import { Series } from "../metrics/series";
 import { sameWords } from "../wire/bytes";
 import { hashWords } from "../wire/hash";
+import { bytesLeft } from "../wire/position";
 
 /** Slots for each set of names that may have series: methods have some descriptors each. */
 const SLOTS_PER_SERIES: u32 = 4;
@@ -21,6 +22,8 @@ const FEWEST_SLOTS: u32 = 512;
 const MOST_SLOTS: u32 = 65536;
 /** The longest head in bytes that is remembered: 4,096 of them take at most 2.2 MiB. */
 const LONGEST: u32 = 512;
+/** Where the length stands in a head's kind. */
+const LENGTH_SHIFT: u32 = 16;
 /** The shortest, because they are compared in words of eight bytes. */
 const SHORTEST: u32 = 8;
 
@@ -50,6 +53,8 @@ export class KnownHeads {
   /** How many there are: a power of two. */
   private count: u32 = FEWEST_SLOTS;
   private seed: u64;
+  /** What was found last. */
+  private last: KnownHead | null = null;
 
   /**
    * @param seed for hashes: peers must not know which heads share a slot
@@ -58,6 +63,20 @@ export class KnownHeads {
   constructor(seed: u64, maxSeries: u32) {
     this.seed = seed;
     while (this.count < MOST_SLOTS && this.count < maxSeries * SLOTS_PER_SERIES) this.count <<= 1;
+  }
+
+  /**
+   * What the bytes from `p` to `end` begin with, if that is the head which was found last: mostly it is,
+   * and then nobody needs to know where it ends or which slot is its. No head begins with another one.
+   *
+   * @param period the current flush period
+   */
+  findLast(side: Side, serialization: u8, p: usize, end: usize, period: u32): Series | null {
+    const head = this.last;
+    if (!head) return null;
+    const length = head.kind >> LENGTH_SHIFT;
+    if (length > bytesLeft(p, end) || head.kind != kindOf(side, serialization, length)) return null;
+    return this.known(head, p, length, period);
   }
 
   /**
@@ -70,11 +89,7 @@ export class KnownHeads {
     const hash = hashWords(this.seed, p, length);
     const head = changetype<KnownHead | null>(load<usize>(this.slotOf(hash)));
     if (!head || head.hash != hash || head.kind != kindOf(side, serialization, length)) return null;
-    if (head.period != FOR_GOOD && head.period != period) return null;
-
-    if (!sameWords(bytesOf(head), p, length)) return null;
-    head.wasMet = true;
-    return head.series;
+    return this.known(head, p, length, period);
   }
 
   /**
@@ -104,6 +119,7 @@ export class KnownHeads {
         return;
       }
       heap.free(changetype<usize>(before));
+      this.last = null;
     }
     const head = changetype<KnownHead>(heap.alloc(offsetof<KnownHead>() + length));
     head.series = series;
@@ -129,6 +145,16 @@ export class KnownHeads {
 
 
   @inline
+  private known(head: KnownHead, p: usize, length: u32, period: u32): Series | null {
+    if (head.period != FOR_GOOD && head.period != period) return null;
+    if (!sameWords(bytesOf(head), p, length)) return null;
+    head.wasMet = true;
+    this.last = head;
+    return head.series;
+  }
+
+
+  @inline
   private slotOf(hash: u64): usize {
     return this.slots + (((<usize>hash) & (this.count - 1)) << 2);
   }
@@ -137,7 +163,7 @@ export class KnownHeads {
 // @ts-ignore: decorator
 @inline
 function kindOf(side: Side, serialization: u8, length: u32): u32 {
-  return (length << 16) | ((<u32>serialization) << 8) | (side as u32);
+  return (length << LENGTH_SHIFT) | ((<u32>serialization) << 8) | (side as u32);
 }
 
 // @ts-ignore: decorator

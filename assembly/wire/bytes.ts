@@ -35,15 +35,16 @@ export function sameBytes(a: usize, b: usize, length: u32): bool {
   return memory.compare(a, b, length) == 0;
 }
 
-/** The same for at least eight bytes, in fewer steps. */
+/** The same for at least eight bytes, in fewer steps; the last ones first, where names differ most. */
 export function sameWords(a: usize, b: usize, length: u32): bool {
   const last = a + length - 8;
   const ahead = b - a;
+  if (load<u64>(last) != load<u64>(last + ahead)) return false;
   while (a < last) {
     if (load<u64>(a) != load<u64>(a + ahead)) return false;
     a += 8;
   }
-  return load<u64>(last) == load<u64>(last + ahead);
+  return true;
 }
 
 /** Whether the `length` bytes at `p` are exactly the characters of `text`, which must be ASCII. */

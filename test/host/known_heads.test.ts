@@ -92,9 +92,48 @@ describe("a head that is known is counted as one that is not", () => {
         }
         const all = numbered(Array.from({ length: ROUNDS }, () => frames).flat());
         assert.deepEqual(sorted(counted(all, direction, config)), sorted(expected));
+        // The head that was found last is tried first.
+        const inRows = numbered(frames.flatMap((frame) => Array(ROUNDS).fill(frame)));
+        assert.deepEqual(sorted(counted(inRows, direction, config)), sorted(expected));
       });
     }
   }
+});
+
+test("… and right behind any other one", () => {
+  // Both are known when the second comes behind the first again.
+  for (const first of written) {
+    const one = counted(numbered([first, first, first]), "downstream", {});
+    for (const second of written) {
+      const expected = new Map(one);
+      for (const [key, value] of counted(numbered([second, second]), "downstream", {})) {
+        expected.set(key, (expected.get(key) ?? 0) + value);
+      }
+      const both = numbered([second, first, first, first, second]);
+      assert.deepEqual(sorted(counted(both, "downstream", {})), sorted(expected));
+    }
+  }
+});
+
+test("a head that lost its place to another is not taken for it", () => {
+  // More heads than slots, each three times in a row: places are lost and found again all the time.
+  const vm = Vm.load(MODULE);
+  const connection = vm.plugin({ config: '{"metrics":{"max_series":1}}' }).connect();
+  const methods = Array.from({ length: 2000 }, (_, index) => `method${index}`);
+  for (let round = 0; round < 2; round++) {
+    for (const method of methods) {
+      const frame = request({ method, twoway: false });
+      for (let i = 0; i < 3; i++) connection.downstream(frame);
+      // One head that keeps its place.
+      connection.downstream(request({ method: "method0", twoway: false }));
+    }
+  }
+  vm.tick();
+  const counts = [...vm.metrics()].flatMap(([key, value]) => {
+    const method = /^dubbo_requests_total\{.*dubbo_method="([^"]*)"/.exec(key)?.[1];
+    return method === undefined ? [] : [[method, value]];
+  });
+  assert.deepEqual(Object.fromEntries(counts), { method0: 4006, _OTHER: 11994 });
 });
 
 test("a name that was refused is asked for again in the next period", () => {

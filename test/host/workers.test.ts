@@ -92,6 +92,19 @@ test("a worker that has met a refused name still knows those that others admitte
   assert.equal(found["_OTHER"], 1);
 });
 
+test("a name that was refused in a flood is asked for again in the next period", () => {
+  const all = workers(2, { metrics: { max_series: 1 } });
+  const [first, second] = all as [Worker, Worker];
+  first.call("GetUser");
+  // As many as are asked for in a period; the head of the last one is known by then.
+  for (let i = 0; i < 100; i++) second.call(`flood${i}`);
+  second.call("GetUser");
+  second.call("GetUser");
+  second.vm.tick();
+  second.call("GetUser");
+  assert.deepEqual(requestsByMethod(all), { GetUser: 2, _OTHER: 102 });
+});
+
 test("a store that is always busy refuses a name for now, and not for good", () => {
   const shared = new SharedData();
   const all = workers(1, {}, shared);
