@@ -55,7 +55,7 @@ export class Registry {
     this.config = config;
     this.seed = seed;
     this.admission = new Admission(config.seriesScope, config.maxSeries);
-    this.plugin = new Series(side);
+    this.plugin = Series.of(side);
     this.other.set(OTHER_NAME, OTHER_LENGTH);
     this.defaultVersion.set(DEFAULT_VERSION, DEFAULT_VERSION_LENGTH);
   }
@@ -178,7 +178,7 @@ const DEFAULT_VERSION = memory.data<u8>([0x30, 0x2e, 0x30, 0x2e, 0x30]);
 const DEFAULT_VERSION_LENGTH: u32 = 5;
 
 function makeSeries(side: Side, a: Span, b: Span, c: Span, d: Span): Series {
-  const made = new Series(side);
+  const made = Series.of(side);
   made.interfaceLength = cut(a);
   made.methodLength = cut(b);
   made.versionLength = cut(c);

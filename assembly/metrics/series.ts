@@ -14,22 +14,27 @@ import { Metric, Protocol, Side } from "./names";
 @unmanaged
 @final
 export class Cell {
-  /** The next cell of the same series. */
-  next: Cell | null = null;
+  /** What was added and not yet told to the host. */
+  pending: i64;
+  /** The next cell of the same series, of those that do not lie behind it. */
+  next: Cell | null;
   /** The next cell that waits for a flush. */
-  nextDirty: Cell | null = null;
+  nextDirty: Cell | null;
   series: Series;
   key: u32;
   /** The host's id; none before `isDefined`. */
-  metricId: u32 = NO_METRIC;
-  isDefined: bool = false;
-  isDirty: bool = false;
-  /** What was added and not yet told to the host. */
-  pending: i64 = 0;
+  metricId: u32;
+  isDefined: bool;
+  isDirty: bool;
 
-  constructor(series: Series, key: u32) {
-    this.series = series;
-    this.key = key;
+  /** Makes a cell of the `CELL_SIZE` bytes at `block`. */
+  static at(block: usize, series: Series, key: u32): Cell {
+    memory.fill(block, 0, CELL_SIZE);
+    const cell = changetype<Cell>(block);
+    cell.series = series;
+    cell.key = key;
+    cell.metricId = NO_METRIC;
+    return cell;
   }
 
   get metric(): Metric {
@@ -61,43 +66,54 @@ export function cellKey(
   return (metric as u32) | (firstLabel << 8) | (secondLabel << 16) | ((protocol as u32) << 24);
 }
 
-/** Metrics below this number, which every call counts, have their last cell at hand. */
-const LAST_CELLS: u32 = 6;
+/** Bytes of a cell in a row of them; two share a line of the processor's cache. */
+const CELL_SIZE: u32 = (<u32>offsetof<Cell>() + 7) & ~7;
+/**
+ * Metrics below this number, which every call counts, have a cell behind the series itself: with many
+ * names a call waits for memory more than for anything else.
+ */
+const OWN_CELLS: u32 = 6;
+const CELLS_AT: u32 = (<u32>offsetof<Series>() + 7) & ~7;
+/** The key of a cell behind its series that is not used yet; no metric has the number 255. */
+const NO_KEY: u32 = 0xffffffff;
 
 
 @unmanaged
 @final
 export class Series {
   /** For the registry's table of series. */
-  hash: u32 = 0;
-  hashNext: Series | null = null;
+  hash: u32;
+  hashNext: Series | null;
   /** The next of all series of the registry. */
-  next: Series | null = null;
+  next: Series | null;
   /** The names' bytes: interface, method, version, group, one behind the other. */
-  names: usize = 0;
-  interfaceLength: u32 = 0;
-  methodLength: u32 = 0;
-  versionLength: u32 = 0;
-  groupLength: u32 = 0;
+  names: usize;
+  interfaceLength: u32;
+  methodLength: u32;
+  versionLength: u32;
+  groupLength: u32;
   /** A rule's name, which then is the only name. */
-  ruleLength: u32 = 0;
+  ruleLength: u32;
   side: Side;
-  private cells: Cell | null = null;
-  // The cell used last of each metric that every call counts, by the metric's number.
-  private last0: Cell | null = null;
-  private last1: Cell | null = null;
-  private last2: Cell | null = null;
-  private last3: Cell | null = null;
-  private last4: Cell | null = null;
-  private last5: Cell | null = null;
+  /** All cells but its own ones. */
+  private cells: Cell | null;
+  // Its own cells lie behind it, by their metric's number: the first key of each metric has one.
 
-  constructor(side: Side) {
-    this.side = side;
+  /** A series without names. */
+  static of(side: Side): Series {
+    const block = heap.alloc(CELLS_AT + OWN_CELLS * CELL_SIZE);
+    memory.fill(block, 0, CELLS_AT);
+    const series = changetype<Series>(block);
+    series.side = side;
+    for (let metric: u32 = 0; metric < OWN_CELLS; metric++) {
+      Cell.at(series.ownCell(metric), series, NO_KEY);
+    }
+    return series;
   }
 
   /** The series of a rule called `name`. */
   static ofRule(name: string): Series {
-    const series = new Series(Side.CONSUMER);
+    const series = Series.of(Side.CONSUMER);
     const bytes = String.UTF8.encode(name);
     series.names = heap.alloc(bytes.byteLength);
     memory.copy(series.names, changetype<usize>(bytes), bytes.byteLength);
@@ -109,22 +125,34 @@ export class Series {
   @inline
   cell(key: u32): Cell {
     const metric = key & 0xff;
-    if (metric >= LAST_CELLS) return this.findCell(key);
-    const last = changetype<usize>(this) + offsetof<Series>("last0") + ((<usize>metric) << 2);
-    const used = changetype<Cell | null>(load<usize>(last));
-    if (used && used.key == key) return used;
-    const found = this.findCell(key);
-    store<usize>(last, changetype<usize>(found));
-    return found;
+    if (metric < OWN_CELLS) {
+      const own = changetype<Cell>(this.ownCell(metric));
+      if (own.key == key) return own;
+    }
+    return this.findCell(key);
+  }
+
+
+  @inline
+  private ownCell(metric: u32): usize {
+    return changetype<usize>(this) + CELLS_AT + <usize>metric * CELL_SIZE;
   }
 
   private findCell(key: u32): Cell {
+    const metric = key & 0xff;
+    if (metric < OWN_CELLS) {
+      const own = changetype<Cell>(this.ownCell(metric));
+      if (own.key == NO_KEY) {
+        own.key = key;
+        return own;
+      }
+    }
     let cell = this.cells;
     while (cell) {
       if (cell.key == key) return cell;
       cell = cell.next;
     }
-    const made = new Cell(this, key);
+    const made = Cell.at(heap.alloc(CELL_SIZE), this, key);
     made.next = this.cells;
     this.cells = made;
     return made;
