@@ -8,15 +8,16 @@ import { startEnvoy, type EnvoyProcess } from "../../demo/local/envoy_process.ts
 import { freePorts } from "../../demo/local/ports.ts";
 import { envoyBetween, type BetweenPorts } from "./envoy_between.ts";
 import { goCommand } from "./go_build.ts";
-import { reportsOf, runGoConsumer, startGoProvider, type GoProvider } from "./go_peers.ts";
+import { runGoConsumer, startGoProvider } from "./go_peers.ts";
+import { reportsOf, type PeerProvider } from "./peer_process.ts";
 import { linesOf, totalSent, type CallLine, type Report } from "./report.ts";
 
 const CALLS = 400;
 const TEST = { timeout: 60_000 };
 
 interface Providers {
-  user: GoProvider;
-  order: GoProvider;
+  user: PeerProvider;
+  order: PeerProvider;
 }
 
 describe("dubbo-go peers agree", () => {
@@ -77,8 +78,8 @@ async function startProviders(t: TestContext, heartbeat?: string): Promise<Provi
 /** Starts an Envoy before the providers. */
 async function startBetween(
   t: TestContext,
-  user: GoProvider,
-  order: GoProvider,
+  user: PeerProvider,
+  order: PeerProvider,
 ): Promise<{ envoy: EnvoyProcess; ports: BetweenPorts }> {
   const [admin, dubbo, userTcp, orderTcp] = await freePorts(4);
   const ports = { admin, dubbo, user: userTcp, order: orderTcp };
@@ -95,7 +96,7 @@ async function dubboProxyStat(envoy: EnvoyProcess, name: string): Promise<number
 }
 
 /** The providers together received exactly what the consumer sent, and nothing went wrong. */
-async function agree(sent: Report, ...providers: GoProvider[]): Promise<void> {
+async function agree(sent: Report, ...providers: PeerProvider[]): Promise<void> {
   assert.deepEqual(sent.failures, []);
   assert.equal(totalSent(sent), CALLS);
   const received = await reportsOf(CALLS, providers);
@@ -106,7 +107,7 @@ async function agree(sent: Report, ...providers: GoProvider[]): Promise<void> {
  * The same through dubbo_proxy, with one-way calls aside: it closes the upstream connection right
  * behind each, and a dubbo-go provider drops most requests whose connection is closed already.
  */
-async function agreeOnTwoway(sent: Report, ...providers: GoProvider[]): Promise<void> {
+async function agreeOnTwoway(sent: Report, ...providers: PeerProvider[]): Promise<void> {
   assert.deepEqual(sent.failures, []);
   const lines = linesOf(sent).map(withoutOneway);
   const twoway = lines.reduce((sum, line) => sum + line.sent, 0);

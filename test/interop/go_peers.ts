@@ -1,11 +1,9 @@
 // Runs the dubbo-go provider and consumer of dubbo-go/ as child processes and reads their reports.
 
-import { setTimeout as sleep } from "node:timers/promises";
 import { freePorts } from "../../demo/local/ports.ts";
-import { startProcess, type ManagedProcess } from "../../demo/local/processes.ts";
-import { answers } from "../../demo/local/readiness.ts";
 import { goCommand } from "./go_build.ts";
-import { totalSent, type Report, type Reporter } from "./report.ts";
+import { runPeerConsumer, startPeerProvider, type PeerProvider } from "./peer_process.ts";
+import type { Report } from "./report.ts";
 
 /** How to run a provider. */
 export interface ProviderOptions {
@@ -36,69 +34,16 @@ export interface ConsumerOptions {
 }
 
 const START_MS = 10_000;
-const RECEIVE_MS = 10_000;
-const REPORT_MS = 5000;
-/** The whole of a consumer's run; it gives up by itself a little earlier. */
-const RUN_MS = 65_000;
-/** How long to go on looking after as many calls as expected have come, for one too many. */
-const SETTLE_MS = 100;
-
-/** A running dubbo-go provider; `startGoProvider` makes them. */
-export class GoProvider implements Reporter {
-  readonly process: ManagedProcess;
-  /** host:port of the Dubbo protocol. */
-  readonly address: string;
-  readonly port: number;
-  readonly #reportUrl: string;
-
-  constructor(process: ManagedProcess, port: number, reportUrl: string) {
-    this.process = process;
-    this.address = `127.0.0.1:${port}`;
-    this.port = port;
-    this.#reportUrl = reportUrl;
-  }
-
-  /** What it received so far. */
-  async report(): Promise<Report> {
-    const response = await fetch(this.#reportUrl, { signal: AbortSignal.timeout(REPORT_MS) });
-    return (await response.json()) as Report;
-  }
-
-  /** Ends it. Resolved with how it ended, e.g. "exit code 0". */
-  async stop(): Promise<string> {
-    return this.process.stop();
-  }
-}
 
 /** Starts a dubbo-go provider on a free port and waits until it serves. */
-export async function startGoProvider(options: ProviderOptions = {}): Promise<GoProvider> {
+export async function startGoProvider(options: ProviderOptions = {}): Promise<PeerProvider> {
   const command = await goCommand("provider");
   const [port, admin] = await freePorts(2);
   const args = ["-port", `${port}`, "-admin", `127.0.0.1:${admin}`];
   if (options.services !== undefined) args.push("-services", options.services.join(","));
   if (options.mark !== undefined) args.push("-mark", options.mark);
   if (options.heartbeat !== undefined) args.push("-heartbeat", options.heartbeat);
-  const child = startProcess({ name: "dubbo-go provider", command, args });
-  const reportUrl = `http://127.0.0.1:${admin}/report`;
-  try {
-    await child.waitUntil("ready", START_MS, () => answers(reportUrl));
-  } catch (error) {
-    await child.stop();
-    throw error;
-  }
-  return new GoProvider(child, port, reportUrl);
-}
-
-/**
- * What providers received once it is so many calls together; one-way calls may still be under way
- * when their caller is done. After ten seconds, what there is then.
- */
-export async function reportsOf(calls: number, providers: Reporter[]): Promise<Report[]> {
-  const reports = () => Promise.all(providers.map((provider) => provider.report()));
-  const deadline = Date.now() + RECEIVE_MS;
-  while (totalSent(...(await reports())) < calls && Date.now() < deadline) await sleep(20);
-  await sleep(SETTLE_MS);
-  return reports();
+  return startPeerProvider({ name: "dubbo-go provider", command, args }, port, admin, START_MS);
 }
 
 /**
@@ -111,17 +56,8 @@ export async function runGoConsumer(
   whileConnected: (report: Report) => Promise<void> = async () => {},
 ): Promise<Report> {
   const command = await goCommand("consumer");
-  const child = startProcess({ name: "dubbo-go consumer", command, args: consumerArgs(options) });
-  try {
-    await child.waitUntil("done", RUN_MS, () => reportIn(child.log) !== undefined);
-    const report = reportIn(child.log) as Report;
-    await whileConnected(report);
-    const end = await child.stop();
-    if (end === "exit code 0") return report;
-    throw new Error(`dubbo-go consumer: ${end}\n${report.failures.join("\n")}`);
-  } finally {
-    await child.stop();
-  }
+  const peer = { name: "dubbo-go consumer", command, args: consumerArgs(options) };
+  return runPeerConsumer(peer, "exit code 0", whileConnected);
 }
 
 function consumerArgs(options: ConsumerOptions): string[] {
@@ -131,10 +67,4 @@ function consumerArgs(options: ConsumerOptions): string[] {
   if (options.heartbeat !== undefined) args.push("-heartbeat", options.heartbeat);
   if (options.plain) args.push("-plain");
   return args;
-}
-
-// The report stands in one line; what else is in the log is dubbo-go's own.
-function reportIn(log: string): Report | undefined {
-  const line = /^\{"peer":.*\}$/m.exec(log);
-  return line === null ? undefined : JSON.parse(line[0]);
 }

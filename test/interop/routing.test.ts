@@ -11,7 +11,8 @@ import { startEnvoy, type EnvoyProcess } from "../../demo/local/envoy_process.ts
 import { freePorts } from "../../demo/local/ports.ts";
 import { envoyBetween, ourFilter, type BetweenPorts } from "./envoy_between.ts";
 import { goCommand } from "./go_build.ts";
-import { reportsOf, runGoConsumer, startGoProvider, type GoProvider } from "./go_peers.ts";
+import { runGoConsumer, startGoProvider } from "./go_peers.ts";
+import { reportsOf, type PeerProvider } from "./peer_process.ts";
 import { linesOf, type CallLine, type Report } from "./report.ts";
 import { awaitSeries, routedIn } from "./routing_series.ts";
 
@@ -100,7 +101,7 @@ describe("rules between dubbo-go peers", () => {
 });
 
 /** What a provider received, without one-way calls, once it is as much as expected. */
-async function twowayOf(provider: GoProvider, expected: CallLine[]): Promise<CallLine[]> {
+async function twowayOf(provider: PeerProvider, expected: CallLine[]): Promise<CallLine[]> {
   const count = expected.reduce((sum, line) => sum + line.sent, 0);
   const lines = linesOf(...(await reportsOf(count, [provider])));
   return lines.map(withoutOneway).filter((line) => line.sent > 0);
@@ -122,7 +123,7 @@ function ruleCounts(sent: Report): Record<string, number> {
   return counts;
 }
 
-async function startProvider(t: TestContext, mark: string): Promise<GoProvider> {
+async function startProvider(t: TestContext, mark: string): Promise<PeerProvider> {
   const provider = await startGoProvider({ mark });
   t.after(() => provider.stop());
   return provider;
@@ -134,8 +135,8 @@ async function startProvider(t: TestContext, mark: string): Promise<GoProvider> 
  */
 async function startRouted(
   t: TestContext,
-  first: GoProvider,
-  second: GoProvider,
+  first: PeerProvider,
+  second: PeerProvider,
   routing: Json,
 ): Promise<{ envoy: EnvoyProcess; ports: BetweenPorts }> {
   const [admin, dubbo, user, order] = await freePorts(4);

@@ -21,8 +21,12 @@ export function routedIn(text: string): Record<string, number> {
 }
 
 /** Waits until the series of calls are those of the report: the filter adds up and flushes. */
-export async function awaitSeries(envoy: EnvoyProcess, report: Report): Promise<void> {
-  const expected = seriesOf(report);
+export async function awaitSeries(
+  envoy: EnvoyProcess,
+  report: Report,
+  serialization: string = "hessian2",
+): Promise<void> {
+  const expected = seriesOf(report, serialization);
   const deadline = Date.now() + FLUSH_MS;
   for (;;) {
     const series = seriesIn(await envoy.prometheus());

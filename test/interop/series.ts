@@ -35,14 +35,14 @@ export function seriesIn(text: string): Series {
   return series;
 }
 
-/** The same as they must be after a consumer's calls over hessian2, all of them answered. */
-export function seriesOf(report: Report): Series {
+/** The same as they must be after a consumer's calls, all of them answered. */
+export function seriesOf(report: Report, serialization: string = "hessian2"): Series {
   const series: Series = {};
   for (const line of report.calls) {
     // The filter names a generic call after the method that it asks for.
     const call = [line.interface, line.target ?? line.method, "consumer", "dubbo"];
     const requests = (kind: string, count: number) => {
-      add(series, "dubbo_requests_total", [...call, kind, "hessian2"], count);
+      add(series, "dubbo_requests_total", [...call, kind, serialization], count);
     };
     const responses = (outcome: string, count: number) => {
       add(series, "dubbo_responses_total", [...call, "OK", outcome], count);

@@ -14,7 +14,8 @@ import { accepts } from "../../demo/local/readiness.ts";
 import { fromRoot, ROOT } from "../../demo/local/repository.ts";
 import { fromJava, ORDERS, USERS, type RecordService } from "../../demo/record.ts";
 import { goCommand } from "./go_build.ts";
-import { reportsOf, runGoConsumer, startGoProvider } from "./go_peers.ts";
+import { runGoConsumer, startGoProvider } from "./go_peers.ts";
+import { reportsOf } from "./peer_process.ts";
 import { linesOf, type CallLine } from "./report.ts";
 import { startTsProvider } from "./ts_provider.ts";
 

@@ -1,0 +1,110 @@
+package interop;
+
+import com.k8s.Order.Order;
+import com.k8s.Order.OrderProvider;
+import com.k8s.User.User;
+import com.k8s.User.UserProvider;
+import com.sun.net.httpserver.HttpServer;
+import interop.Peers.Outcome;
+import interop.Peers.Tally;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import org.apache.dubbo.config.ProtocolConfig;
+import org.apache.dubbo.config.ServiceConfig;
+import org.apache.dubbo.config.bootstrap.DubboBootstrap;
+import org.apache.dubbo.rpc.RpcContext;
+
+/**
+ * A provider of both services: {@code -port N -admin N -mark KEY[=VALUE]}. {@code GET /report} on the
+ * admin port answers with what it received so far.
+ */
+public final class Provider {
+  private static final Tally TALLY = new Tally();
+  private static String markKey;
+  private static String markValue;
+
+  public static void main(String[] arguments) throws Exception {
+    String[] mark = Peers.argument(arguments, "mark", Peers.MARK_KEY).split("=", 2);
+    markKey = mark[0];
+    markValue = mark.length == 2 ? mark[1] : null;
+
+    ProtocolConfig protocol = new ProtocolConfig("dubbo");
+    protocol.setPort(Integer.parseInt(Peers.argument(arguments, "port", "20000")));
+    // What a consumer asks for counts; this is what the provider may be asked for.
+    protocol.setSerialization("fastjson2");
+    ServiceConfig<UserProvider> users = service(UserProvider.class, new Users());
+    ServiceConfig<OrderProvider> orders = service(OrderProvider.class, new Orders());
+    orders.setVersion(Peers.ORDER_VERSION);
+    orders.setGroup(Peers.ORDER_GROUP);
+    DubboBootstrap.getInstance()
+        .application(Peers.application("interop-provider"))
+        .registry(Peers.noRegistry())
+        .protocol(protocol)
+        .service(users)
+        .service(orders)
+        .start();
+
+    int port = Integer.parseInt(Peers.argument(arguments, "admin", "20001"));
+    HttpServer admin =
+        HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 0);
+    admin.createContext(
+        "/report",
+        (exchange) -> {
+          byte[] body = TALLY.json("provider").getBytes(StandardCharsets.UTF_8);
+          exchange.sendResponseHeaders(200, body.length);
+          exchange.getResponseBody().write(body);
+          exchange.close();
+        });
+    admin.start();
+    DubboBootstrap.getInstance().await();
+  }
+
+  private static <T> ServiceConfig<T> service(Class<T> type, T implementation) {
+    ServiceConfig<T> service = new ServiceConfig<>();
+    service.setInterface(type);
+    service.setRef(implementation);
+    return service;
+  }
+
+  /** Counts the call that runs, and ends it as its id says; answers whether with a value. */
+  private static boolean answer(String service, String method, String id) {
+    RpcContext context = RpcContext.getServerAttachment();
+    Object mark = context.getObjectAttachment(markKey);
+    boolean isMarked = mark != null && (markValue == null || markValue.equals(mark));
+    Outcome outcome = Outcome.OK;
+    if (Peers.NULL_ID.equals(id)) outcome = Outcome.NULL;
+    if (Peers.ERROR_ID.equals(id)) outcome = Outcome.EXCEPTION;
+    if ("false".equals(context.getAttachment("return"))) outcome = Outcome.ONEWAY;
+    boolean isGeneric = context.getAttachment("generic") != null;
+    TALLY.count(service, isGeneric ? "$invoke" : method, isGeneric ? method : "", outcome, isMarked);
+    if (outcome == Outcome.EXCEPTION) throw new IllegalStateException("no " + id);
+    return outcome != Outcome.NULL;
+  }
+
+  private static final class Users implements UserProvider {
+    @Override
+    public User GetUser(String id) {
+      return answer(Peers.USERS, "GetUser", id) ? new User(id, "user " + id) : null;
+    }
+
+    @Override
+    public String SetUser(User user) {
+      answer(Peers.USERS, "SetUser", user.id);
+      return user.name;
+    }
+  }
+
+  private static final class Orders implements OrderProvider {
+    @Override
+    public Order GetOrder(String id) {
+      return answer(Peers.ORDERS, "GetOrder", id) ? new Order(id, "order " + id) : null;
+    }
+
+    @Override
+    public String SetOrder(Order order) {
+      answer(Peers.ORDERS, "SetOrder", order.id);
+      return order.name;
+    }
+  }
+}
