@@ -66,7 +66,7 @@ export function cellKey(
   return (metric as u32) | (firstLabel << 8) | (secondLabel << 16) | ((protocol as u32) << 24);
 }
 
-/** Bytes of a cell in a row of them; two share a line of the processor's cache. */
+/** Bytes of a cell in a row of them: half a line of the processor's cache. */
 const CELL_SIZE: u32 = (<u32>offsetof<Cell>() + 7) & ~7;
 /**
  * Metrics below this number, which every call counts, have a cell behind the series itself: with many

@@ -13,27 +13,11 @@ import { runJavaConsumer, startJavaProvider } from "./java_peers.ts";
 import { reportsOf, type PeerProvider } from "./peer_process.ts";
 import { linesOf, type CallLine, type Report } from "./report.ts";
 import { awaitSeries, routedIn } from "./routing_series.ts";
+import { isSet, ruleCounts, SET_AND_REST } from "./rules.ts";
 
 const CALLS = 900;
 const TEST = { timeout: 90_000 };
 const SERIALIZATIONS = ["hessian2", "fastjson2"] as const;
-
-/** Calls of Set… get another attachment than all others; those lose what the consumer sends. */
-const RULES: Json = {
-  protected: ["x-rule"],
-  rules: [
-    {
-      name: "set",
-      match: { method: { prefix: "Set" }, attachments: [{ name: "x-canary", exact: "v2" }] },
-      attachments: { set: [{ name: "x-rule", value: "set" }] },
-    },
-    {
-      name: "rest",
-      attachments: { set: [{ name: "x-rule", value: "rest" }], remove: ["X-Canary"] },
-    },
-  ],
-};
-const isSet = ({ method }: CallLine): boolean => method.startsWith("Set");
 
 /** What the provider looks for, and in which calls it must find that. */
 const MARKS: [mark: string, isMarked: (line: CallLine) => boolean][] = [
@@ -65,15 +49,13 @@ describe("Dubbo Java peers", () => {
     for (const [mark, isMarked] of MARKS) {
       test(`rules before tcp_proxy, ${serialization}: ${mark}`, TEST, async (t) => {
         const provider = await startProvider(t, mark);
-        const { envoy, ports } = await startBetween(t, provider, { routing: RULES });
+        const { envoy, ports } = await startBetween(t, provider, { routing: SET_AND_REST });
         const { user, order } = ports;
         const options = { user, order, calls: CALLS, serialization };
         await runJavaConsumer(options, async (sent) => {
           assert.deepEqual(await received(provider), expected(sent, isMarked));
           await awaitSeries(envoy, sent, serialization);
-          const sets = callsOf(linesOf(sent).filter(isSet));
-          const rules = { routed_set: sets, routed_rest: CALLS - sets };
-          assert.deepEqual(routedIn(await envoy.prometheus()), rules);
+          assert.deepEqual(routedIn(await envoy.prometheus()), ruleCounts(sent));
         });
       });
     }
@@ -81,7 +63,7 @@ describe("Dubbo Java peers", () => {
 
   test("rewritten before dubbo_proxy, hessian2", TEST, async (t) => {
     const provider = await startProvider(t, "x-rule=rest");
-    const { envoy, ports } = await startBetween(t, provider, { routing: RULES });
+    const { envoy, ports } = await startBetween(t, provider, { routing: SET_AND_REST });
     const { dubbo } = ports;
     const options = { user: dubbo, order: dubbo, calls: CALLS, serialization: SERIALIZATIONS[0] };
     await runJavaConsumer(options, async (sent) => {

@@ -13,34 +13,19 @@ import { envoyBetween, ourFilter, type BetweenPorts } from "./envoy_between.ts";
 import { goCommand } from "./go_build.ts";
 import { runGoConsumer, startGoProvider } from "./go_peers.ts";
 import { reportsOf, type PeerProvider } from "./peer_process.ts";
-import { linesOf, type CallLine, type Report } from "./report.ts";
+import { linesOf, type CallLine } from "./report.ts";
 import { awaitSeries, routedIn } from "./routing_series.ts";
+import { isSet, ruleCounts, SET_AND_REST } from "./rules.ts";
 
 const CALLS = 600;
 const TEST = { timeout: 60_000 };
 
-/** Calls of Set… get another attachment than all others; those lose two of the consumer's. */
-const RULES: Json = {
-  protected: ["x-rule", "x-bytes"],
-  rules: [
-    {
-      name: "set",
-      match: { method: { prefix: "Set" }, attachments: [{ name: "x-canary", exact: "v2" }] },
-      attachments: { set: [{ name: "x-rule", value: "set" }] },
-    },
-    {
-      name: "rest",
-      attachments: { set: [{ name: "x-rule", value: "rest" }], remove: ["X-Canary"] },
-    },
-  ],
-};
-
 /** What the provider looks for, and in which calls it must find that. */
 const MARKS: [mark: string, isMarked: (line: CallLine) => boolean][] = [
-  ["x-rule=set", ({ method }) => method.startsWith("Set")],
-  ["x-rule=rest", ({ method }) => !method.startsWith("Set")],
+  ["x-rule=set", isSet],
+  ["x-rule=rest", (line) => !isSet(line)],
   // The consumer sends it with each call.
-  ["x-canary", ({ method }) => method.startsWith("Set")],
+  ["x-canary", isSet],
   ["x-interop", () => true],
   // With every third.
   ["x-bytes", () => false],
@@ -52,7 +37,7 @@ describe("rules between dubbo-go peers", () => {
   for (const [index, [mark, isMarked]] of MARKS.entries()) {
     test(`through tcp_proxy: ${mark}`, TEST, async (t) => {
       const provider = await startProvider(t, mark);
-      const { envoy, ports } = await startRouted(t, provider, provider, RULES);
+      const { envoy, ports } = await startRouted(t, provider, provider, SET_AND_REST);
       const addresses = { user: `127.0.0.1:${ports.user}`, order: `127.0.0.1:${ports.order}` };
       const options = { ...addresses, calls: CALLS, parallel: 16, seed: 10 + index };
       await runGoConsumer(options, async (sent) => {
@@ -112,15 +97,6 @@ function withoutOneway(line: CallLine): CallLine {
   const { oneway } = line;
   const marked = line.marked === 0 ? 0 : line.marked - oneway;
   return { ...line, sent: line.sent - oneway, oneway: 0, marked };
-}
-
-/** How often each rule must have been taken. */
-function ruleCounts(sent: Report): Record<string, number> {
-  const counts = { routed_set: 0, routed_rest: 0 };
-  for (const { method, sent: calls } of linesOf(sent)) {
-    counts[method.startsWith("Set") ? "routed_set" : "routed_rest"] += calls;
-  }
-  return counts;
 }
 
 async function startProvider(t: TestContext, mark: string): Promise<PeerProvider> {
