@@ -2,7 +2,7 @@
 // Maven, which fetches Dubbo the first time.
 
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
@@ -12,8 +12,8 @@ const SOURCES = fromRoot("test", "interop", "dubbo-java");
 const BUILD = fromRoot("build", "interop", "java");
 const LIBRARIES = join(BUILD, "lib");
 const CLASSES = join(BUILD, "classes");
-/** Dubbo itself stands for all that Maven copies: it comes with the rest or not at all. */
-const DUBBO = join(LIBRARIES, "dubbo-3.3.6.jar");
+/** Where Maven copies to: `LIBRARIES` is there only with all of them. */
+const FETCHED = join(BUILD, "fetched");
 /**
  * A name for 127.0.0.1. Dubbo Java takes `127.…`, `localhost` and `0.0.0.0` in a provider's address for the
  * machine's own, which is another one (AbstractClient.getConnectAddress, NetUtils.filterLocalHost).
@@ -31,6 +31,8 @@ export async function javaArguments(name: "Provider" | "Consumer"): Promise<stri
   built ??= build();
   await built;
   return [
+    // A JVM that lives for seconds need not compile anything twice.
+    "-XX:TieredStopAtLevel=1",
     `-Djdk.net.hosts.file=${HOSTS}`,
     "-cp",
     [CLASSES, join(LIBRARIES, "*")].join(delimiter),
@@ -41,9 +43,10 @@ export async function javaArguments(name: "Provider" | "Consumer"): Promise<stri
 async function build(): Promise<void> {
   mkdirSync(CLASSES, { recursive: true });
   writeFileSync(HOSTS, `127.0.0.1 ${LOOPBACK} ${hostname()}\n`);
-  if (!existsSync(DUBBO)) {
-    const goal = ["dependency:copy-dependencies", `-DoutputDirectory=${LIBRARIES}`];
+  if (!existsSync(LIBRARIES)) {
+    const goal = ["dependency:copy-dependencies", `-DoutputDirectory=${FETCHED}`];
     await run("mvn", ["-q", "-B", "-f", join(SOURCES, "pom.xml"), ...goal]);
+    renameSync(FETCHED, LIBRARIES);
   }
   const files = readdirSync(join(SOURCES, "src"), { recursive: true, encoding: "utf8" });
   const sources = files.filter((file) => file.endsWith(".java"));
