@@ -11,7 +11,7 @@ import { envoyBetween, ourFilter, type BetweenPorts } from "./envoy_between.ts";
 import { javaArguments } from "./java_build.ts";
 import { runJavaConsumer, startJavaProvider } from "./java_peers.ts";
 import { reportsOf, type PeerProvider } from "./peer_process.ts";
-import { linesOf, type CallLine, type Report } from "./report.ts";
+import { linesOf, totalSent, type CallLine, type Report } from "./report.ts";
 import { awaitSeries, routedIn } from "./routing_series.ts";
 import { isSet, ruleCounts, SET_AND_REST } from "./rules.ts";
 
@@ -102,13 +102,9 @@ async function received(provider: PeerProvider): Promise<CallLine[]> {
 
 /** What a provider must say of what was sent: to it a one-way call is one like any other. */
 function expected(sent: Report, isMarked: (line: CallLine) => boolean): CallLine[] {
-  assert.equal(callsOf(sent.calls), CALLS);
+  assert.equal(totalSent(sent), CALLS);
   return linesOf(sent).map((line) => {
     const marked = isMarked(line) ? line.sent : 0;
     return { ...line, ok: line.ok + line.oneway, oneway: 0, marked };
   });
-}
-
-function callsOf(lines: CallLine[]): number {
-  return lines.reduce((sum, line) => sum + line.sent, 0);
 }

@@ -3,17 +3,15 @@
 
 import assert from "node:assert/strict";
 import { before, describe, test, type TestContext } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { startEnvoy, type EnvoyProcess } from "../../demo/local/envoy_process.ts";
 import { freePorts } from "../../demo/local/ports.ts";
 import { envoyBetween, ourFilter, type BetweenPorts } from "./envoy_between.ts";
 import { goCommand } from "./go_build.ts";
 import { runGoConsumer, startGoProvider, type ConsumerOptions } from "./go_peers.ts";
-import type { Report } from "./report.ts";
-import { eventsIn, seriesIn, seriesOf } from "./series.ts";
+import { awaitSeries } from "./routing_series.ts";
+import { eventsIn } from "./series.ts";
 
 const CALLS = 1000;
-const FLUSH_MS = 5000;
 const TEST = { timeout: 60_000 };
 
 describe("the filter counts dubbo-go's calls", () => {
@@ -63,19 +61,4 @@ async function startWithFilter(
 async function countsAll(envoy: EnvoyProcess, options: ConsumerOptions): Promise<void> {
   const report = await runGoConsumer(options, (sent) => awaitSeries(envoy, sent));
   await awaitSeries(envoy, report);
-}
-
-/** Waits until the series are those that follow from the report: the filter adds up and flushes. */
-async function awaitSeries(envoy: EnvoyProcess, report: Report): Promise<void> {
-  const expected = seriesOf(report);
-  const deadline = Date.now() + FLUSH_MS;
-  for (;;) {
-    const series = seriesIn(await envoy.prometheus());
-    try {
-      return assert.deepEqual(series, expected);
-    } catch (error) {
-      if (Date.now() > deadline) throw error;
-    }
-    await sleep(50);
-  }
 }

@@ -29,7 +29,7 @@ public final class Consumer {
   private static final Tally TALLY = new Tally();
 
   private interface Call {
-    /** Answers whether a value came. */
+    /** Answers the value that came, or null. */
     Object make(int number) throws Exception;
   }
 

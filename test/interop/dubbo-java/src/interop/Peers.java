@@ -77,10 +77,6 @@ final class Peers {
       failures.add(what);
     }
 
-    synchronized boolean hasFailures() {
-      return !failures.isEmpty();
-    }
-
     synchronized String json(String peer) {
       StringBuilder out = new StringBuilder();
       out.append("{\"peer\":\"").append(peer).append("\",\"release\":\"").append(RELEASE);

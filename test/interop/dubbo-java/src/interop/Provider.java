@@ -75,7 +75,6 @@ public final class Provider {
     Outcome outcome = Outcome.OK;
     if (Peers.NULL_ID.equals(id)) outcome = Outcome.NULL;
     if (Peers.ERROR_ID.equals(id)) outcome = Outcome.EXCEPTION;
-    if ("false".equals(context.getAttachment("return"))) outcome = Outcome.ONEWAY;
     boolean isGeneric = context.getAttachment("generic") != null;
     TALLY.count(service, isGeneric ? "$invoke" : method, isGeneric ? method : "", outcome, isMarked);
     if (outcome == Outcome.EXCEPTION) throw new IllegalStateException("no " + id);
