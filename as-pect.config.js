@@ -1,6 +1,6 @@
 // How `npm run test:unit` compiles and runs the specs of assembly/__tests__: each spec is a module of
 // its own, without host functions, but for one: reading rules asks for the node's metadata, and there
-// is none here. What needs Envoy's functions is tested in the emulator, test/host.
+// is none here. What needs Envoy's functions is tested in the emulator, test/emulator.
 
 /** proxy-wasm's answer for what does not exist. */
 const NOT_FOUND = 1;

@@ -10,8 +10,8 @@
 import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
-import { findEnvoy, versionOf } from "../demo/local/envoy_binary.ts";
-import { fromRoot } from "../demo/local/repository.ts";
+import { findEnvoy, versionOf } from "../harness/envoy_binary.ts";
+import { fromRoot } from "../harness/repository.ts";
 import { chart } from "./chart.ts";
 import { runMain } from "./entry.ts";
 import { modulesFor, saveResults } from "./modules.ts";

@@ -1,7 +1,7 @@
 // Envoy's counters against what was sent: a run whose numbers differ has not measured what it says.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import type { EnvoyProcess } from "../demo/local/envoy_process.ts";
+import type { EnvoyProcess } from "../harness/envoy_process.ts";
 import type { LoadReply } from "./client.ts";
 import type { Counter } from "./variants.ts";
 

@@ -13,7 +13,7 @@ import {
   encodeValue,
   type Invocation,
 } from "../demo/dubbo/message.ts";
-import { fromRoot } from "../demo/local/repository.ts";
+import { fromRoot } from "../harness/repository.ts";
 import type { Shape } from "./shapes.ts";
 
 /** Frames in a row that are sent again and again. */
@@ -27,8 +27,8 @@ export interface FrameRing {
 /** Where in a frame its id stands: eight bytes. */
 export const ID_OFFSET = 4;
 
-const REQUEST = "go-direct-user-001-c2s-request-GetUser.bin";
-const RESPONSE = "go-direct-user-002-s2c-response-reply.bin";
+const REQUEST = "dubbo-go-3.3.2/user-001-c2s-request-GetUser.bin";
+const RESPONSE = "dubbo-go-3.3.2/user-002-s2c-response-reply.bin";
 /** So many frames at least, so that the ring's end seldom cuts what is written at once in two. */
 const FEWEST_FRAMES = 256;
 /** Hessian's length of a string grows with it: the length that fits is found in so many steps. */

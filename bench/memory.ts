@@ -14,8 +14,8 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { Vm } from "../test/host/emulator.ts";
-import { request, response } from "../test/host/frames.ts";
+import { Vm } from "../test/emulator/emulator.ts";
+import { request, response } from "../test/frames/frames.ts";
 import type { LoadQuestion, LoadReply } from "./client.ts";
 import { differences, readCounters } from "./counters.ts";
 import { runMain } from "./entry.ts";

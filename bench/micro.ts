@@ -12,10 +12,10 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { HEAD_BYTES, HESSIAN2 } from "../demo/dubbo/protocol.ts";
-import { Vm } from "../test/host/emulator.ts";
-import { fixture } from "../test/host/fixtures.ts";
-import { guest } from "../test/host/guest.ts";
-import { probeModule } from "../test/host/probe.ts";
+import { Vm } from "../test/emulator/emulator.ts";
+import { fixture } from "../test/frames/fixtures.ts";
+import { guest } from "../test/emulator/guest.ts";
+import { probeModule } from "../test/module/probe.ts";
 import { runMain } from "./entry.ts";
 import { ID_OFFSET, requestRing, responseFrame } from "./frames.ts";
 import { modulesFor, saveResults } from "./modules.ts";
@@ -31,7 +31,7 @@ const SAMPLES = 9;
 const MOST_FRAMES = 64;
 const MOST_BYTES = 128 * 1024;
 /** A captured answer with an object of eight fields and a dozen attachments. */
-const RICH_ANSWER = "go-direct-user-002-s2c-response-reply.bin";
+const RICH_ANSWER = "dubbo-go-3.3.2/user-002-s2c-response-reply.bin";
 
 /** Something to be measured: `run` does it `frames` times at once. */
 interface Task {

@@ -2,8 +2,8 @@
 
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { fromRoot } from "../demo/local/repository.ts";
-import { guest, type GuestBodies } from "../test/host/guest.ts";
+import { fromRoot } from "../harness/repository.ts";
+import { guest, type GuestBodies } from "../test/emulator/guest.ts";
 import type { Modules } from "./variants.ts";
 
 /** Where results and compiled modules go. */

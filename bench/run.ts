@@ -4,8 +4,8 @@
 // A fresh Envoy each round, because where a process happens to lie in memory is worth some percent of
 // its time; several short turns in a round, in another order each time, because the machine changes.
 
-import { startEnvoy, type EnvoyProcess } from "../demo/local/envoy_process.ts";
-import { freePorts } from "../demo/local/ports.ts";
+import { startEnvoy, type EnvoyProcess } from "../harness/envoy_process.ts";
+import { freePorts } from "../harness/ports.ts";
 import type { LoadQuestion, LoadReply } from "./client.ts";
 import { differences, readCounters } from "./counters.ts";
 import { Peer } from "./peer.ts";

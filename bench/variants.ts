@@ -11,8 +11,8 @@ import {
   setPluginConfig,
   wasmPlugins,
   type Json,
-} from "../demo/local/envoy_config.ts";
-import { terminalFilter, type Terminal } from "../test/terminal_filter.ts";
+} from "../harness/envoy_config.ts";
+import { terminalFilter, type Terminal } from "../harness/terminal_filter.ts";
 
 /** How a run's counters in Envoy must have grown: a regex for their names, and by what. */
 export interface Counter {

@@ -7,13 +7,13 @@
 
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { findEnvoy } from "./local/envoy_binary.ts";
-import type { Endpoint, Json } from "./local/envoy_config.ts";
-import { adminEndpoint, clusterEndpoint, listenerEndpoints } from "./local/envoy_config.ts";
-import { LOCAL_CONFIG, readConfig, wasmFiles } from "./local/envoy_config.ts";
-import { startEnvoy } from "./local/envoy_process.ts";
-import { refuseUsedPorts, runParts, startProgram, type Parts } from "./local/parts.ts";
-import { accepts, answers } from "./local/readiness.ts";
+import { findEnvoy } from "../harness/envoy_binary.ts";
+import type { Endpoint, Json } from "../harness/envoy_config.ts";
+import { adminEndpoint, clusterEndpoint, listenerEndpoints } from "../harness/envoy_config.ts";
+import { LOCAL_CONFIG, readConfig, wasmFiles } from "../harness/envoy_config.ts";
+import { startEnvoy } from "../harness/envoy_process.ts";
+import { refuseUsedPorts, runParts, startProgram, type Parts } from "../harness/parts.ts";
+import { accepts, answers } from "../harness/readiness.ts";
 
 /** A provider: the cluster by which Envoy finds it, its program and the version that it says it is. */
 interface Provider {

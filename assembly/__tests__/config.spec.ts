@@ -1,6 +1,6 @@
 /**
  * config/struct, checker and reader: the bytes of a google.protobuf.Struct, checks with paths, and
- * the whole way to a configuration. test/host/configuration.test.ts holds all of it to the schema.
+ * the whole way to a configuration. test/module/configuration.test.ts holds all of it to the schema.
  */
 import { Checker } from "../config/checker";
 import {

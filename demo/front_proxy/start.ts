@@ -3,9 +3,9 @@
 // end; 1 where it could not begin or a part died.
 
 import { parseArgs } from "node:util";
-import { findEnvoy } from "../local/envoy_binary.ts";
-import { refuseUsedPorts, runParts, type Parts } from "../local/parts.ts";
-import { answers } from "../local/readiness.ts";
+import { findEnvoy } from "../../harness/envoy_binary.ts";
+import { refuseUsedPorts, runParts, type Parts } from "../../harness/parts.ts";
+import { answers } from "../../harness/readiness.ts";
 import { PORTS, startEcho, startFront, startSidecar } from "./topology.ts";
 
 const READY_MS = 20_000;

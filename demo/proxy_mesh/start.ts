@@ -2,9 +2,9 @@
 // and the consumer (demo/grpc_mesh/mesha.ts, HTTP on 7171), until Ctrl-C. A provider that is told to end
 // (SIGTERM) starts again. Exit code 0 where it was told to end; 1 where it could not begin or a part died.
 
-import { findEnvoy } from "../local/envoy_binary.ts";
-import { refuseUsedPorts, runParts, startProgram, type Parts } from "../local/parts.ts";
-import { accepts, answers } from "../local/readiness.ts";
+import { findEnvoy } from "../../harness/envoy_binary.ts";
+import { refuseUsedPorts, runParts, startProgram, type Parts } from "../../harness/parts.ts";
+import { accepts, answers } from "../../harness/readiness.ts";
 import { PORTS, startInbound, startOutbound, startProvider } from "./topology.ts";
 
 const HTTP_PORT = 7171;

@@ -10,11 +10,11 @@ import {
   named,
   readConfig,
   type Json,
-} from "../local/envoy_config.ts";
-import { startEnvoy, type EnvoyProcess } from "../local/envoy_process.ts";
-import { startProgram } from "../local/parts.ts";
-import type { ManagedProcess } from "../local/processes.ts";
-import { fromRoot } from "../local/repository.ts";
+} from "../../harness/envoy_config.ts";
+import { startEnvoy, type EnvoyProcess } from "../../harness/envoy_process.ts";
+import { startProgram } from "../../harness/parts.ts";
+import type { ManagedProcess } from "../../harness/processes.ts";
+import { fromRoot } from "../../harness/repository.ts";
 
 /** Ports on 127.0.0.1. */
 export interface Ports {

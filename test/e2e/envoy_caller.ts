@@ -1,7 +1,7 @@
 // A Dubbo client that knows what was on the wire: each call's bytes out and in, exactly.
 
 import { FrameSplitter, type Frame } from "../../demo/dubbo/frame.ts";
-import { concat, request, type Request } from "../host/frames.ts";
+import { concat, request, type Request } from "../frames/frames.ts";
 import { until } from "./envoy_setup.ts";
 import { dial, type End } from "./envoy_sockets.ts";
 

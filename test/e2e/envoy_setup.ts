@@ -7,20 +7,16 @@
 
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { findEnvoy, isAtLeast, versionOf } from "../../demo/local/envoy_binary.ts";
+import { findEnvoy, isAtLeast, versionOf } from "../../harness/envoy_binary.ts";
 import {
   listenersOf,
   localConfig,
   named,
   wasmPlugins,
   type Json,
-} from "../../demo/local/envoy_config.ts";
-import {
-  startEnvoy,
-  type EnvoyOptions,
-  type EnvoyProcess,
-} from "../../demo/local/envoy_process.ts";
-import { freePorts } from "../../demo/local/ports.ts";
+} from "../../harness/envoy_config.ts";
+import { startEnvoy, type EnvoyOptions, type EnvoyProcess } from "../../harness/envoy_process.ts";
+import { freePorts } from "../../harness/ports.ts";
 import { parseExposition, type Exposition } from "./envoy_exposition.ts";
 import { difference, type Expected } from "./envoy_series.ts";
 

@@ -1,8 +1,8 @@
 // What an Envoy knows of the hosts behind it, and single values of its own.
 
 import assert from "node:assert/strict";
-import type { Json } from "../../demo/local/envoy_config.ts";
-import type { EnvoyProcess } from "../../demo/local/envoy_process.ts";
+import type { Json } from "../../harness/envoy_config.ts";
+import type { EnvoyProcess } from "../../harness/envoy_process.ts";
 
 /** A counter's or gauge's value by its full name. Rejects where Envoy has none of that name. */
 export async function stat(envoy: EnvoyProcess, name: string): Promise<number> {

@@ -10,9 +10,9 @@ import {
   setPluginConfig,
   wasmPlugins,
   type Json,
-} from "../../demo/local/envoy_config.ts";
+} from "../../harness/envoy_config.ts";
 import { labConfig } from "../e2e/envoy_setup.ts";
-import { terminalFilter, type Terminal } from "../terminal_filter.ts";
+import { terminalFilter, type Terminal } from "../../harness/terminal_filter.ts";
 
 /** A terminal filter; the second dubbo_proxy is that of envoy-local.yaml with its guard. */
 export type Chain = Terminal | "dubbo_proxy + guard";

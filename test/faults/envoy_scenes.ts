@@ -10,8 +10,8 @@ import {
   setPluginConfig,
   wasmPlugins,
   type Json,
-} from "../../demo/local/envoy_config.ts";
-import { accepts } from "../../demo/local/readiness.ts";
+} from "../../harness/envoy_config.ts";
+import { accepts } from "../../harness/readiness.ts";
 import { FAULTY_CLUSTER, LISTENER, type Chain } from "./chains.ts";
 import { ANSWERED, ANSWERED_LATER, Client, LOST, summary, TRIES } from "./client.ts";
 import type { Outcome } from "./client.ts";

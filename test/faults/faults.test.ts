@@ -9,7 +9,7 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ENVOY_VERSION, findEnvoy, versionOf } from "../../demo/local/envoy_binary.ts";
+import { ENVOY_VERSION, findEnvoy, versionOf } from "../../harness/envoy_binary.ts";
 import { CHAINS, type Chain } from "./chains.ts";
 import { ANSWERED } from "./client.ts";
 import { imbalance, inWords } from "./counts.ts";

@@ -2,8 +2,8 @@
 // same client is answered again.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { startProcess } from "../../demo/local/processes.ts";
-import { fromRoot } from "../../demo/local/repository.ts";
+import { startProcess } from "../../harness/processes.ts";
+import { fromRoot } from "../../harness/repository.ts";
 import { ANSWERED, SHORT_MS, summary, type Outcome } from "./client.ts";
 import type { Method } from "./methods.ts";
 import type { Scene, Sight } from "./scene.ts";

@@ -3,11 +3,11 @@
 
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Json } from "../../demo/local/envoy_config.ts";
-import { startEnvoy, type EnvoyProcess } from "../../demo/local/envoy_process.ts";
-import { freePorts } from "../../demo/local/ports.ts";
-import { startProcess, type ManagedProcess } from "../../demo/local/processes.ts";
-import { fromRoot } from "../../demo/local/repository.ts";
+import type { Json } from "../../harness/envoy_config.ts";
+import { startEnvoy, type EnvoyProcess } from "../../harness/envoy_process.ts";
+import { freePorts } from "../../harness/ports.ts";
+import { startProcess, type ManagedProcess } from "../../harness/processes.ts";
+import { fromRoot } from "../../harness/repository.ts";
 import { sumOf } from "../e2e/envoy_series.ts";
 import { parseExposition } from "../e2e/envoy_exposition.ts";
 import { chainConfig, type Chain, type StagePorts } from "./chains.ts";

@@ -6,7 +6,7 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import * as prettier from "prettier";
-import { fromRoot } from "../../demo/local/repository.ts";
+import { fromRoot } from "../../harness/repository.ts";
 import type { Chain } from "./chains.ts";
 
 /** One fault in one chain. */

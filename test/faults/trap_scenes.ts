@@ -2,7 +2,7 @@
 // all connections of a worker; what the filter knew by then is lost with it.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { wasmPlugins, type Json } from "../../demo/local/envoy_config.ts";
+import { wasmPlugins, type Json } from "../../harness/envoy_config.ts";
 import { dial } from "../e2e/envoy_sockets.ts";
 import { summary } from "./client.ts";
 import type { Scene } from "./scene.ts";

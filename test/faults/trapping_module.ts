@@ -3,7 +3,7 @@
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { main } from "assemblyscript/asc";
-import { fromRoot } from "../../demo/local/repository.ts";
+import { fromRoot } from "../../harness/repository.ts";
 
 /** What makes the module trap. */
 export const TRAP = "TRAP";

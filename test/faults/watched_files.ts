@@ -3,7 +3,7 @@
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { clustersOf, listenersOf, type Json } from "../../demo/local/envoy_config.ts";
+import { clustersOf, listenersOf, type Json } from "../../harness/envoy_config.ts";
 
 const TYPES = "type.googleapis.com/envoy.config";
 

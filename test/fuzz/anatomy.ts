@@ -5,9 +5,9 @@
 //
 // The readers are the tests' own. Of other serializations nothing is known.
 
-import { FASTJSON2, HESSIAN2, take } from "../host/routing_frames.ts";
-import { HessianReader } from "../host/routing_hessian.ts";
-import { JsonbReader } from "../host/routing_jsonb.ts";
+import { FASTJSON2, HESSIAN2, take } from "../module/routing/frames.ts";
+import { HessianReader } from "../module/routing/hessian.ts";
+import { JsonbReader } from "../module/routing/jsonb.ts";
 
 export const HEADER = 16;
 

@@ -1,7 +1,7 @@
 // What work and memory a stream may cost: bounds that grow with its length and nothing else. They lie some
 // times above what was measured over millions of cases; what is not linear leaves them far behind.
 
-import type { Vm } from "../host/emulator.ts";
+import type { Vm } from "../emulator/emulator.ts";
 
 /** The input of a case, or of a part of it. */
 export interface Spent {

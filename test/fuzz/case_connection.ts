@@ -1,9 +1,9 @@
 // One connection of a case: what came and went on it, and what must hold of that.
 
-import { Action } from "../host/abi.ts";
-import type { Connection } from "../host/connection.ts";
-import { concat, hexOf, response } from "../host/frames.ts";
-import { FASTJSON2 } from "../host/routing_frames.ts";
+import { Action } from "../emulator/abi.ts";
+import type { Connection } from "../emulator/connection.ts";
+import { concat, hexOf, response } from "../frames/frames.ts";
+import { FASTJSON2 } from "../module/routing/frames.ts";
 import type { PluginConfig } from "./configurations.ts";
 import type { SentFrame, Side } from "./fuzz_case.ts";
 import { holdStreams, WrongBytes, type Fates } from "./rewritten.ts";

@@ -1,7 +1,7 @@
 // What must hold between the filter's metrics at the end of a case, when all connections are closed.
 
-import { DUBBO_LABELS } from "../host/labels.ts";
-import type { Histogram } from "../host/metrics.ts";
+import { DUBBO_LABELS } from "../emulator/labels.ts";
+import type { Histogram } from "../emulator/metrics.ts";
 import type { Totals } from "./traffic_model.ts";
 
 /** A metric is wrong. */

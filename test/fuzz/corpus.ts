@@ -1,10 +1,10 @@
 // The frames that mutations start from: all captured ones, those in which callers spoof protected keys,
 // and requests and answers of every shape that the tests' writers know.
 
-import { fixture, fixtureIndex, request, type Request, type Value } from "../host/frames.ts";
-import { heartbeat, heartbeatResponse, readonly, response, Flag } from "../host/frames.ts";
-import { take } from "../host/routing_frames.ts";
-import { REFUSED, REMOVED } from "../host/routing_spoofs.ts";
+import { fixture, fixtureIndex, request, type Request, type Value } from "../frames/frames.ts";
+import { heartbeat, heartbeatResponse, readonly, response, Flag } from "../frames/frames.ts";
+import { take } from "../module/routing/frames.ts";
+import { REFUSED, REMOVED } from "../module/routing/spoofs.ts";
 import { dissect, HEADER, type Anatomy } from "./anatomy.ts";
 import { Random } from "./random.ts";
 import { realMethod } from "./rule_model.ts";

@@ -1,8 +1,8 @@
 // Mutated bodies read by the parsing folders alone, at the edge of memory: a byte read too many traps
 // there, and would pass unseen in the filter, where other bytes lie behind.
 
-import { Probe, type Head, type Read } from "../host/probe.ts";
-import { HESSIAN2, take } from "../host/routing_frames.ts";
+import { Probe, type Head, type Read } from "../module/probe.ts";
+import { HESSIAN2, take } from "../module/routing/frames.ts";
 import { isCall } from "./corpus.ts";
 
 const HEADER = 16;

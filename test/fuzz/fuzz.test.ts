@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fromRoot } from "../../demo/local/repository.ts";
+import { fromRoot } from "../../harness/repository.ts";
 import { fuzz, loadSubjects, subjectsOf, type Campaign } from "./campaign.ts";
 import { compilePlanted, PLANTS } from "./planted.ts";
 

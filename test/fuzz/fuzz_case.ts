@@ -1,7 +1,7 @@
 // One case: configurations, and what happens on some connections under them, one step after the other.
 // The same seed and number make the same case.
 
-import { propertyPath, type PropertyValues } from "../host/properties.ts";
+import { propertyPath, type PropertyValues } from "../emulator/properties.ts";
 import { randomConfig, type PluginConfig } from "./configurations.ts";
 import { writtenSeed, type CallNames, type Corpus, type Seed } from "./corpus.ts";
 import { addAttachment, mutate, takesAttachments } from "./mutations.ts";

@@ -6,7 +6,7 @@
 // Ends with 1 where anything failed. `--seed S --only CASE` runs one case of an earlier run again.
 
 import { parseArgs } from "node:util";
-import { fromRoot } from "../../demo/local/repository.ts";
+import { fromRoot } from "../../harness/repository.ts";
 import { fuzz, loadSubjects } from "./campaign.ts";
 import { watch } from "./watchdog.ts";
 

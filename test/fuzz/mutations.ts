@@ -1,8 +1,8 @@
 // Frames into hostile frames: by their structure (values replaced, nested, spelt anew; attachments put
 // in; lengths kept right, so that the change is looked at), by their header, and blindly.
 
-import { concat } from "../host/frames.ts";
-import { FASTJSON2, HESSIAN2 } from "../host/routing_frames.ts";
+import { concat } from "../frames/frames.ts";
+import { FASTJSON2, HESSIAN2 } from "../module/routing/frames.ts";
 import { HEADER, type Part } from "./anatomy.ts";
 import type { Seed } from "./corpus.ts";
 import type { Random } from "./random.ts";

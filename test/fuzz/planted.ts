@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { main } from "assemblyscript/asc";
-import { fromRoot } from "../../demo/local/repository.ts";
+import { fromRoot } from "../../harness/repository.ts";
 
 /** A bug: in this file of assembly/ this text, which stands there once, becomes that. */
 export interface Plant {

@@ -1,6 +1,6 @@
 // Random numbers of the fuzzer: the same for the same seed, in every run and on every machine.
 
-import { numbers } from "../host/routing_setup.ts";
+import { numbers } from "../module/routing/setup.ts";
 
 /** A stream of choices. */
 export class Random {

@@ -1,6 +1,6 @@
 // A failing case for people: its configurations, and its bytes in the notation of test/cases.
 
-import { concat } from "../host/frames.ts";
+import { concat } from "../frames/frames.ts";
 import type { FuzzCase, Step } from "./fuzz_case.ts";
 
 function lineOf(one: FuzzCase, step: Step): string[] {

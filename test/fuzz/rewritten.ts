@@ -1,7 +1,7 @@
 // What came in beside what went out, frame by frame: whatever the filter let through is what came, or is
 // the same call with the attachments that the rules say.
 
-import { FASTJSON2, HESSIAN2, shown, take, type Taken } from "../host/routing_frames.ts";
+import { FASTJSON2, HESSIAN2, shown, take, type Taken } from "../module/routing/frames.ts";
 import { decodeRequest, type Invocation } from "../../demo/dubbo/message.ts";
 import type { RoutingConfig } from "./configurations.ts";
 import { isCall } from "./corpus.ts";

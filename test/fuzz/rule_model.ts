@@ -1,10 +1,10 @@
 // What rules make of a request's attachments, worked out from the configuration apart from the module,
 // as docs/routing.md says it.
 
-import type { Taken } from "../host/routing_frames.ts";
-import { FASTJSON2 } from "../host/routing_frames.ts";
-import { HessianReader } from "../host/routing_hessian.ts";
-import { JsonbReader } from "../host/routing_jsonb.ts";
+import type { Taken } from "../module/routing/frames.ts";
+import { FASTJSON2 } from "../module/routing/frames.ts";
+import { HessianReader } from "../module/routing/hessian.ts";
+import { JsonbReader } from "../module/routing/jsonb.ts";
 import type * as config from "./configurations.ts";
 import { IN_NETWORK, NODE_LABEL } from "./vocabulary.ts";
 

@@ -1,10 +1,10 @@
 // Runs a case through a module in the emulator and holds what comes of it against what must.
 
-import { Clock } from "../host/clock.ts";
-import { Vm } from "../host/emulator.ts";
-import { concat } from "../host/frames.ts";
-import type { Plugin } from "../host/plugin.ts";
-import { label } from "../host/routing_setup.ts";
+import { Clock } from "../emulator/clock.ts";
+import { Vm } from "../emulator/emulator.ts";
+import { concat } from "../frames/frames.ts";
+import type { Plugin } from "../emulator/plugin.ts";
+import { label } from "../module/routing/setup.ts";
 import { fetchesFor, holdHostCalls, memoryFor, OverBudget, workFor, type Spent } from "./budget.ts";
 import { CaseConnection, type Beginning } from "./case_connection.ts";
 import { nameScope, type PluginConfig } from "./configurations.ts";

@@ -1,10 +1,10 @@
 // Values that decoders have trouble with: every form of the grammars at its edges, lengths and counts
 // that lie, deep nesting, texts that spell the same in other bytes.
 
-import { concat, hex } from "../host/frames.ts";
-import { FASTJSON2, HESSIAN2 } from "../host/routing_frames.ts";
-import { hessianString } from "../host/hessian2.ts";
-import { jsonb } from "../host/fastjson2.ts";
+import { concat, hex } from "../frames/frames.ts";
+import { FASTJSON2, HESSIAN2 } from "../module/routing/frames.ts";
+import { hessianString } from "../frames/hessian2.ts";
+import { jsonb } from "../frames/fastjson2.ts";
 import type { Random } from "./random.ts";
 
 const repeat = (byte: number, count: number): Uint8Array => new Uint8Array(count).fill(byte);

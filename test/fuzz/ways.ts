@@ -1,7 +1,7 @@
 // The ways in which a case is run: its frames at the edge of memory, and all of it as it is, again and
 // again, and with its reads joined, of which the same must come.
 
-import type { Histogram } from "../host/metrics.ts";
+import type { Histogram } from "../emulator/metrics.ts";
 import type { PluginConfig } from "./configurations.ts";
 import type { Metrics } from "./consistency.ts";
 import { holdAtEdge } from "./edge.ts";

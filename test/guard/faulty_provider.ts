@@ -2,10 +2,10 @@
 
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { startProcess, type ManagedProcess } from "../../demo/local/processes.ts";
-import { accepts } from "../../demo/local/readiness.ts";
-import { fromRoot } from "../../demo/local/repository.ts";
-import { response } from "../host/frames.ts";
+import { startProcess, type ManagedProcess } from "../../harness/processes.ts";
+import { accepts } from "../../harness/readiness.ts";
+import { fromRoot } from "../../harness/repository.ts";
+import { response } from "../frames/frames.ts";
 
 /** What a provider does to a call. */
 export type Fault = keyof typeof FAULTS;

@@ -1,11 +1,11 @@
 // One call through the listener with dubbo_proxy, and what its caller gets to see.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Json } from "../../demo/local/envoy_config.ts";
-import { listenersOf, named } from "../../demo/local/envoy_config.ts";
+import type { Json } from "../../harness/envoy_config.ts";
+import { listenersOf, named } from "../../harness/envoy_config.ts";
 import { FrameSplitter, type Frame } from "../../demo/dubbo/frame.ts";
 import { decodeResponse } from "../../demo/dubbo/message.ts";
-import { request, type Request } from "../host/frames.ts";
+import { request, type Request } from "../frames/frames.ts";
 import { dial } from "../e2e/envoy_sockets.ts";
 
 /** What a caller sees of one call. */

@@ -6,8 +6,8 @@
 
 import { parseArgs } from "node:util";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ENVOY_VERSION, findEnvoy } from "../../demo/local/envoy_binary.ts";
-import type { EnvoyProcess } from "../../demo/local/envoy_process.ts";
+import { ENVOY_VERSION, findEnvoy } from "../../harness/envoy_binary.ts";
+import type { EnvoyProcess } from "../../harness/envoy_process.ts";
 import { labPorts, startLab } from "../e2e/envoy_setup.ts";
 import { FAULTS, FaultyProvider, type Fault } from "./faulty_provider.ts";
 import { callOnce, withoutGuard, type Seen } from "./guard_call.ts";

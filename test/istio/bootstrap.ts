@@ -3,7 +3,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { parse } from "yaml";
-import type { Json } from "../../demo/local/envoy_config.ts";
+import type { Json } from "../../harness/envoy_config.ts";
 import { istioCommand } from "./lab/commands.ts";
 
 const RENDER_MS = 60_000;

@@ -8,10 +8,10 @@ import { execFile } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { findEnvoy } from "../../demo/local/envoy_binary.ts";
-import { fromRoot } from "../../demo/local/repository.ts";
-import { goBuild } from "../go_build.ts";
-import { goCommand } from "../interop/go_build.ts";
+import { findEnvoy } from "../../harness/envoy_binary.ts";
+import { fromRoot } from "../../harness/repository.ts";
+import { goBuild } from "../../harness/go_build.ts";
+import { goCommand } from "../peers/go_build.ts";
 import { ISTIO_BUILD } from "./lab/commands.ts";
 
 const MODULE = fromRoot("test", "istio", "istiod");

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { get } from "node:http";
 import { after, before, describe, test } from "node:test";
-import { wasmPlugins, type Json } from "../../demo/local/envoy_config.ts";
+import { wasmPlugins, type Json } from "../../harness/envoy_config.ts";
 import { readManifests } from "../manifests/manifest_files.ts";
 import { manifestSets } from "../manifests/manifest_sets.ts";
 import { withoutFilter } from "./lab/deployments.ts";

@@ -4,9 +4,9 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { goCommand } from "../interop/go_build.ts";
-import type { Report } from "../interop/report.ts";
-import { seriesIn, seriesOf, type Series } from "../interop/series.ts";
+import { goCommand } from "../peers/go_build.ts";
+import type { Report } from "../peers/report.ts";
+import { seriesIn, seriesOf, type Series } from "../peers/series.ts";
 import { kustomized } from "./lab/manifests.ts";
 import { startMesh, type Mesh } from "./lab/mesh.ts";
 import type { Pod } from "./lab/pod.ts";

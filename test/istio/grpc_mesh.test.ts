@@ -3,8 +3,8 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { readConfig, type Json } from "../../demo/local/envoy_config.ts";
-import { fromRoot } from "../../demo/local/repository.ts";
+import { readConfig, type Json } from "../../harness/envoy_config.ts";
+import { fromRoot } from "../../harness/repository.ts";
 import { loggedRequests, type LoggedRequest } from "./lab/access_log.ts";
 import { stateOf } from "./lab/envoy_state.ts";
 import { eventually } from "./lab/eventually.ts";

@@ -7,8 +7,8 @@ import { readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { parse } from "yaml";
-import type { Json } from "../../demo/local/envoy_config.ts";
-import { fromRoot } from "../../demo/local/repository.ts";
+import type { Json } from "../../harness/envoy_config.ts";
+import { fromRoot } from "../../harness/repository.ts";
 import { places } from "../manifests/findings.ts";
 import {
   ofKind,

@@ -4,13 +4,13 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { readConfig, wasmPlugins, type Json } from "../../demo/local/envoy_config.ts";
-import { fromRoot } from "../../demo/local/repository.ts";
+import { readConfig, wasmPlugins, type Json } from "../../harness/envoy_config.ts";
+import { fromRoot } from "../../harness/repository.ts";
 import type { Exposition } from "../e2e/envoy_exposition.ts";
 import { difference, sumOf } from "../e2e/envoy_series.ts";
 import { ours, startLab, struct, until, type Lab, type Ports } from "../e2e/envoy_setup.ts";
 import { dial, pair, Upstream } from "../e2e/envoy_sockets.ts";
-import { concat, heartbeat, request, response, type Request } from "../host/frames.ts";
+import { concat, heartbeat, request, response, type Request } from "../frames/frames.ts";
 import { ourLabels } from "../manifests/stat_tags.ts";
 import { wasmFilesOf } from "../manifests/wasm_mounts.ts";
 import { selectedBy } from "../manifests/selectors.ts";

@@ -6,7 +6,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseAllDocuments, stringify } from "yaml";
-import type { Json } from "../../demo/local/envoy_config.ts";
+import type { Json } from "../../harness/envoy_config.ts";
 import { istioCommand, output, type IstioCommand } from "./lab/commands.ts";
 
 /** Something that istioctl or our command analyze says about an object. */

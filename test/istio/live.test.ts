@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import type { Json } from "../../demo/local/envoy_config.ts";
-import { wasmPlugins } from "../../demo/local/envoy_config.ts";
+import type { Json } from "../../harness/envoy_config.ts";
+import { wasmPlugins } from "../../harness/envoy_config.ts";
 import { sumOf } from "../e2e/envoy_series.ts";
 import { startCalling } from "./lab/calling.ts";
 import { withAnnotations } from "./lab/deployments.ts";

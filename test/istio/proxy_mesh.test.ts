@@ -1,12 +1,12 @@
 // manifests/proxy-mesh with real istiod, agents and Envoys: the consumer's sidecar asks each provider for
 // its health, leaves out one that is not well, and loses no call to one that goes. What Envoy makes of it
-// in more detail is shown on one machine in test/e2e/proxy_mesh.test.ts.
+// in more detail is shown on one machine in test/e2e/proxy_mesh/proxy_mesh.test.ts.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, describe, test, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Json } from "../../demo/local/envoy_config.ts";
+import type { Json } from "../../harness/envoy_config.ts";
 import { CLUSTER, healthCheckPatch } from "../../demo/proxy_mesh/topology.ts";
 import { startLoad, type Load } from "../e2e/call_load.ts";
 import { stateOf } from "./lab/envoy_state.ts";

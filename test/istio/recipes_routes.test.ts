@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import type { Json } from "../../demo/local/envoy_config.ts";
+import type { Json } from "../../harness/envoy_config.ts";
 import { assertLikely, counted } from "./lab/chance.ts";
 import { eventually } from "./lab/eventually.ts";
 import { askInside } from "./lab/inside.ts";

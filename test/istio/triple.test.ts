@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
-import { wasmPlugins, type Json } from "../../demo/local/envoy_config.ts";
+import { wasmPlugins, type Json } from "../../harness/envoy_config.ts";
 import { Expected, sumOf } from "../e2e/envoy_series.ts";
 import { withAnnotations } from "./lab/deployments.ts";
 import { stateOf, type EnvoyState } from "./lab/envoy_state.ts";

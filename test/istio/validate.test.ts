@@ -7,8 +7,8 @@ import { mkdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { parse } from "yaml";
-import type { Json } from "../../demo/local/envoy_config.ts";
-import { fromRoot } from "../../demo/local/repository.ts";
+import type { Json } from "../../harness/envoy_config.ts";
+import { fromRoot } from "../../harness/repository.ts";
 import { broken, readBreaks, type Break } from "../manifests/broken.ts";
 import { CHECK_NAMES } from "../manifests/checker.ts";
 import {

@@ -5,8 +5,8 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { startProcess, type ManagedProcess } from "../../demo/local/processes.ts";
-import { fromRoot } from "../../demo/local/repository.ts";
+import { startProcess, type ManagedProcess } from "../../harness/processes.ts";
+import { fromRoot } from "../../harness/repository.ts";
 import { Expected, sumOf } from "../e2e/envoy_series.ts";
 import { callTimes, startCalling } from "./lab/calling.ts";
 import { istioCommand } from "./lab/commands.ts";

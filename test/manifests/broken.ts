@@ -15,8 +15,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import type { Json } from "../../demo/local/envoy_config.ts";
-import { fromRoot } from "../../demo/local/repository.ts";
+import type { Json } from "../../harness/envoy_config.ts";
+import { fromRoot } from "../../harness/repository.ts";
 import type { Manifest } from "./manifest_files.ts";
 
 /** An edit that breaks a manifest. */

@@ -6,7 +6,7 @@
 // add, and two that every sidecar has.
 // https://istio.io/latest/docs/ops/diagnostic-tools/proxy-cmd/
 
-import type { Json } from "../../demo/local/envoy_config.ts";
+import type { Json } from "../../harness/envoy_config.ts";
 import { finding, places, type Finding } from "./findings.ts";
 import { ofKind, type Manifest } from "./manifest_files.ts";
 

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { fromRoot } from "../../demo/local/repository.ts";
+import { fromRoot } from "../../harness/repository.ts";
 import { manifestFiles, nameOf, readKustomizations, readManifest } from "./manifest_files.ts";
 
 /** What is applied instead of something else, or by another tool. */

@@ -7,8 +7,8 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { parseAllDocuments } from "yaml";
-import type { Json } from "../../demo/local/envoy_config.ts";
-import { fromRoot } from "../../demo/local/repository.ts";
+import type { Json } from "../../harness/envoy_config.ts";
+import { fromRoot } from "../../harness/repository.ts";
 
 /** One object of one file. */
 export interface Manifest {

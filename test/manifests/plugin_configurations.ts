@@ -2,8 +2,8 @@
 
 import { readFileSync } from "node:fs";
 import { Ajv2020, type ErrorObject } from "ajv/dist/2020.js";
-import { wasmPlugins, type Json } from "../../demo/local/envoy_config.ts";
-import { fromRoot } from "../../demo/local/repository.ts";
+import { wasmPlugins, type Json } from "../../harness/envoy_config.ts";
+import { fromRoot } from "../../harness/repository.ts";
 import { finding, places, type Finding } from "./findings.ts";
 import { ofKind, type Manifest } from "./manifest_files.ts";
 

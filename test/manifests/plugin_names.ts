@@ -3,7 +3,7 @@
 //
 // Within one file and direction a name may come again: there it is the same plugin in several listeners.
 
-import { wasmPlugins, type Json } from "../../demo/local/envoy_config.ts";
+import { wasmPlugins, type Json } from "../../harness/envoy_config.ts";
 import { finding, type Finding } from "./findings.ts";
 import { ofKind, type Manifest } from "./manifest_files.ts";
 

@@ -1,7 +1,7 @@
 // Whether the port numbers that patches and WasmPlugins match exist, and the names of ports that Services
 // point at: what matches nothing does nothing, without a word.
 
-import type { Json } from "../../demo/local/envoy_config.ts";
+import type { Json } from "../../harness/envoy_config.ts";
 import { finding, type Finding } from "./findings.ts";
 import { ofKind, workloadsOf, type Manifest, type Workload } from "./manifest_files.ts";
 import { selectedBy } from "./selectors.ts";

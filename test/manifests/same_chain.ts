@@ -21,7 +21,7 @@ import {
   readConfig,
   wasmPlugins,
   type Json,
-} from "../../demo/local/envoy_config.ts";
+} from "../../harness/envoy_config.ts";
 import { finding, places, type Finding } from "./findings.ts";
 import { ofKind, type Manifest } from "./manifest_files.ts";
 

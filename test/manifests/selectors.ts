@@ -3,7 +3,7 @@
 // A selector that is misspelt selects nobody, and neither Istio nor Kubernetes says a word.
 // https://istio.io/latest/docs/reference/config/networking/envoy-filter/ (workloadSelector, root namespace)
 
-import type { Json } from "../../demo/local/envoy_config.ts";
+import type { Json } from "../../harness/envoy_config.ts";
 import { finding, places, type Finding } from "./findings.ts";
 import { workloadsOf, type Manifest, type Workload } from "./manifest_files.ts";
 

@@ -5,8 +5,8 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { readConfig, wasmPlugins } from "../../demo/local/envoy_config.ts";
-import { fromRoot } from "../../demo/local/repository.ts";
+import { readConfig, wasmPlugins } from "../../harness/envoy_config.ts";
+import { fromRoot } from "../../harness/repository.ts";
 import { configurationOf, faultsOf } from "./plugin_configurations.ts";
 import { configurationsIn } from "./snippets.ts";
 

@@ -2,7 +2,7 @@
 // and a surplus one is a regex that every metric pays for.
 
 import { parse } from "yaml";
-import { readConfig, type Json } from "../../demo/local/envoy_config.ts";
+import { readConfig, type Json } from "../../harness/envoy_config.ts";
 import { finding, places, type Finding } from "./findings.ts";
 import { workloadsOf, type Manifest } from "./manifest_files.ts";
 import { selectedBy } from "./selectors.ts";

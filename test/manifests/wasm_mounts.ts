@@ -6,7 +6,7 @@
 // volume name. test/istio/injection.test.ts shows the same in what Istio really injects.
 
 import { basename, dirname } from "node:path";
-import type { Json } from "../../demo/local/envoy_config.ts";
+import type { Json } from "../../harness/envoy_config.ts";
 import { finding, places, type Finding } from "./findings.ts";
 import { ofKind, workloadsOf, type Manifest, type Workload } from "./manifest_files.ts";
 import { selectedBy } from "./selectors.ts";

@@ -6,7 +6,7 @@
 // and "# fail N" over all versions, as node's own runner does.
 
 import { parseArgs } from "node:util";
-import { ENVOY_VERSION, findEnvoy } from "../../demo/local/envoy_binary.ts";
+import { ENVOY_VERSION, findEnvoy } from "../../harness/envoy_binary.ts";
 import { isWithoutV8, runSuite } from "./suite.ts";
 import { VERSIONS, type Version } from "./versions.ts";
 

@@ -1,8 +1,8 @@
 // Runs the end-to-end tests on one Envoy, and asks an Envoy whether it can run Wasm at all.
 
 import { readdirSync } from "node:fs";
-import { startProcess } from "../../demo/local/processes.ts";
-import { fromRoot, ROOT } from "../../demo/local/repository.ts";
+import { startProcess } from "../../harness/processes.ts";
+import { fromRoot, ROOT } from "../../harness/repository.ts";
 import { startLab } from "../e2e/envoy_setup.ts";
 
 /** How the tests ended. */
@@ -21,7 +21,8 @@ const FOLDER = "test/e2e";
 
 /** Runs every test file of `test/e2e` on this executable. Never rejects on failing tests. */
 export async function runSuite(binary: string, version: string): Promise<Outcome> {
-  const files = readdirSync(fromRoot(FOLDER)).filter((name) => name.endsWith(".test.ts"));
+  const all = readdirSync(fromRoot(FOLDER), { recursive: true, encoding: "utf8" });
+  const files = all.filter((name) => name.endsWith(".test.ts"));
   const started = Date.now();
   const tests = startProcess({
     name: `the tests on Envoy ${version}`,

@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { fromRoot } from "../../demo/local/repository.ts";
+import { fromRoot } from "../../harness/repository.ts";
 
 const LIMIT = { timeout: 300_000 };
 /** All that a build reads. */

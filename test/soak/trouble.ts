@@ -7,7 +7,7 @@ import {
   setPluginConfig,
   wasmPlugins,
   type Json,
-} from "../../demo/local/envoy_config.ts";
+} from "../../harness/envoy_config.ts";
 import { BYSTANDER, LISTENER } from "../faults/chains.ts";
 import type { Stage } from "../faults/stage.ts";
 

@@ -1,7 +1,7 @@
 // Calls that are made all the time from inside of a pod, while something else happens; see caller.ts.
 
-import type { ManagedProcess } from "../../../demo/local/processes.ts";
-import { fromRoot, ROOT } from "../../../demo/local/repository.ts";
+import type { ManagedProcess } from "../../../harness/processes.ts";
+import { fromRoot, ROOT } from "../../../harness/repository.ts";
 import type { Pod } from "./pod.ts";
 
 /** How to call. */

@@ -1,6 +1,6 @@
 // What a cluster makes out of Deployments and Services: pods, addresses, endpoints.
 
-import type { Json } from "../../../demo/local/envoy_config.ts";
+import type { Json } from "../../../harness/envoy_config.ts";
 import type { DnsRecord } from "./dns.ts";
 import { selects, type KubernetesObject, type PodObject } from "./kubernetes.ts";
 import { HOST } from "./network.ts";

@@ -4,7 +4,7 @@ import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { fromRoot } from "../../../demo/local/repository.ts";
+import { fromRoot } from "../../../harness/repository.ts";
 
 /** Where build.ts puts them. */
 export const ISTIO_BUILD = fromRoot("build", "istio");

@@ -1,6 +1,6 @@
 // Changes to Deployments: what the API server fills in, and what kubectl's commands do to them.
 
-import type { Json } from "../../../demo/local/envoy_config.ts";
+import type { Json } from "../../../harness/envoy_config.ts";
 import type { KubernetesObject } from "./kubernetes.ts";
 
 /** A copy with these variables in its first container: `kubectl set env`. */

@@ -1,7 +1,7 @@
 // A container's environment out of its pod's specification, as the kubelet makes it.
 // https://kubernetes.io/docs/concepts/workloads/pods/downward-api/
 
-import type { Json } from "../../../demo/local/envoy_config.ts";
+import type { Json } from "../../../harness/envoy_config.ts";
 import { findConfigMap, type KubernetesObject, type PodObject } from "./kubernetes.ts";
 
 const UNITS: Record<string, number> = { "": 1, m: 0.001, Ki: 1024, Mi: 1024 ** 2, Gi: 1024 ** 3 };

@@ -1,7 +1,7 @@
 // What a pod's Envoy holds of what istiod sent, out of its admin interface.
 
-import type { Json } from "../../../demo/local/envoy_config.ts";
-import { wasmPlugins } from "../../../demo/local/envoy_config.ts";
+import type { Json } from "../../../harness/envoy_config.ts";
+import { wasmPlugins } from "../../../harness/envoy_config.ts";
 import type { Pod } from "./pod.ts";
 
 /** What Envoy says about its configuration. */

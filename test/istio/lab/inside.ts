@@ -2,7 +2,7 @@
 // has; see pod_caller.ts.
 
 import type { IncomingHttpHeaders } from "node:http";
-import { fromRoot, ROOT } from "../../../demo/local/repository.ts";
+import { fromRoot, ROOT } from "../../../harness/repository.ts";
 import type { Pod } from "./pod.ts";
 
 /** A GET, or a line over TCP. */

@@ -3,7 +3,7 @@
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fromRoot } from "../../../demo/local/repository.ts";
+import { fromRoot } from "../../../harness/repository.ts";
 import { configMap, openIstio, type Istio } from "../istioctl.ts";
 import type { KubernetesObject } from "./kubernetes.ts";
 

@@ -3,9 +3,9 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Json } from "../../../demo/local/envoy_config.ts";
-import { startProcess, type ManagedProcess } from "../../../demo/local/processes.ts";
-import { answers } from "../../../demo/local/readiness.ts";
+import type { Json } from "../../../harness/envoy_config.ts";
+import { startProcess, type ManagedProcess } from "../../../harness/processes.ts";
+import { answers } from "../../../harness/readiness.ts";
 import { istioCommand } from "./commands.ts";
 import { isIstio, type KubernetesObject } from "./kubernetes.ts";
 import { HOST } from "./network.ts";

@@ -1,6 +1,6 @@
 // Kubernetes' objects as we read and write them; only fields that are used here have types.
 
-import type { Json } from "../../../demo/local/envoy_config.ts";
+import type { Json } from "../../../harness/envoy_config.ts";
 
 /** Any object. */
 export interface KubernetesObject extends Json {

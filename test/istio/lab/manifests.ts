@@ -1,7 +1,7 @@
 // manifests/ as `kubectl apply -k` and `kubectl apply -f` would send it.
 
 import { readManifest } from "../../manifests/manifest_files.ts";
-import { fromRoot } from "../../../demo/local/repository.ts";
+import { fromRoot } from "../../../harness/repository.ts";
 import { openIstio } from "../istioctl.ts";
 import type { KubernetesObject } from "./kubernetes.ts";
 

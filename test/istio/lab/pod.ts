@@ -4,11 +4,11 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { findEnvoy } from "../../../demo/local/envoy_binary.ts";
-import type { Json } from "../../../demo/local/envoy_config.ts";
-import type { ManagedProcess } from "../../../demo/local/processes.ts";
-import { answers } from "../../../demo/local/readiness.ts";
-import { ROOT } from "../../../demo/local/repository.ts";
+import { findEnvoy } from "../../../harness/envoy_binary.ts";
+import type { Json } from "../../../harness/envoy_config.ts";
+import type { ManagedProcess } from "../../../harness/processes.ts";
+import { answers } from "../../../harness/readiness.ts";
+import { ROOT } from "../../../harness/repository.ts";
 import { bootstrapTemplate, istioCommand } from "./commands.ts";
 import { environmentOf, expanded } from "./environment.ts";
 import type { KubernetesObject, PodObject } from "./kubernetes.ts";

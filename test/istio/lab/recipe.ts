@@ -2,7 +2,7 @@
 // caller's Envoy, which is the one that does what the recipe says.
 
 import assert from "node:assert/strict";
-import type { Json } from "../../../demo/local/envoy_config.ts";
+import type { Json } from "../../../harness/envoy_config.ts";
 import { stateOf } from "./envoy_state.ts";
 import { eventually } from "./eventually.ts";
 import type { KubernetesObject } from "./kubernetes.ts";

@@ -7,7 +7,7 @@
 
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { startProcess, type ManagedProcess } from "../../../demo/local/processes.ts";
+import { startProcess, type ManagedProcess } from "../../../harness/processes.ts";
 import { output } from "./commands.ts";
 import { connectPod } from "./network.ts";
 

@@ -1,6 +1,6 @@
 // The hosts behind a pod's sidecar, and what its Envoy thinks of each.
 
-import type { Json } from "../../../demo/local/envoy_config.ts";
+import type { Json } from "../../../harness/envoy_config.ts";
 import type { Pod } from "./pod.ts";
 
 /**

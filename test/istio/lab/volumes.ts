@@ -2,7 +2,7 @@
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { Json } from "../../../demo/local/envoy_config.ts";
+import type { Json } from "../../../harness/envoy_config.ts";
 import { writeConfigMapVolume, type Files } from "./config_map_volume.ts";
 import { fieldOf } from "./environment.ts";
 import { findConfigMap, type KubernetesObject, type PodObject } from "./kubernetes.ts";

@@ -1,0 +1,86 @@
+// A thousand hostile clients and providers on one Envoy: callers that behave lose no call, Envoy lives,
+// series stay bounded, what Prometheus scrapes can be read, and gauges come back to 0.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { parseExposition } from "../envoy_exposition.ts";
+import { ours } from "../envoy_setup.ts";
+import { parseWithClient } from "./parsers.ts";
+import { holdNames, holdSums } from "./series.ts";
+import { MOST_SERIES, storm, type Storm } from "./storm.ts";
+
+/** A storm takes some twenty seconds; on a machine with too much to do, many times as long. */
+const LIMIT = { timeout: 400_000 };
+/** What was open is closed, and what was counted last is told, within two flushes and some. */
+const GONE_MS = 60_000;
+const POLL_MS = 200;
+const SIZE = { each: 11, costly: 30, huge: 6, treated: 24 };
+
+describe("a thousand hostile clients and providers", LIMIT, () => {
+  let weather: Storm;
+  let text = "";
+  /** Gauges that were not at 0 when time was up. */
+  let open: [string, number][] = [];
+
+  before(async () => {
+    weather = await storm(SIZE);
+    const { envoy } = weather.lab;
+    assert.equal(envoy.process.end, undefined, envoy.process.lastLines());
+    // What was counted last is told within two flushes.
+    const end = Date.now() + GONE_MS;
+    do {
+      await sleep(POLL_MS);
+      text = await envoy.prometheus();
+      const gauges = [...ours(parseExposition(text))].filter(([key]) => /_active\b/.test(key));
+      assert.ok(gauges.length > 1);
+      open = gauges.filter(([, value]) => value !== 0);
+    } while (open.length > 0 && Date.now() < end);
+  });
+
+  after(async () => weather?.stop());
+
+  test("they were that many", () => {
+    assert.ok(weather.clients >= 700, `${weather.clients} clients`);
+    assert.ok(weather.treated >= 250, `${weather.treated} connections to hostile providers`);
+    assert.ok(weather.clients + weather.treated >= 1000);
+  });
+
+  test("callers that behave lost no call", () => {
+    assert.deepEqual(weather.lost, []);
+    assert.ok(weather.answered >= 100, `${weather.answered} calls`);
+  });
+
+  test("the filter was there all the time", () => {
+    // A VM that has failed is passed by, with FAIL_OPEN in silence.
+    const { values } = parseExposition(text);
+    const failures = [...values].filter(([key]) => /wasm.*(fail|error|crash)/.test(key));
+    assert.deepEqual(
+      failures.filter(([, value]) => value !== 0),
+      [],
+    );
+    assert.doesNotMatch(weather.lab.envoy.process.log, /wasm.*(failed|trap|Uncaught)/i);
+  });
+
+  test("gauges are back at 0", () => assert.deepEqual(open, []));
+
+  test("every set of names adds up", () => holdSums(ours(parseExposition(text))));
+
+  test("no label is forged, and there are no more names than allowed", () =>
+    holdNames(ours(parseExposition(text)), MOST_SERIES));
+
+  test("the client library of Prometheus reads the same", async () => {
+    const samples = await parseWithClient(text);
+    const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+    assert.equal(samples.length, lines.length);
+    const theirs = samples.filter(([name]) => name === "dubbo_requests_total");
+    const { values } = parseExposition(text);
+    const own = [...values].filter(([key]) => key.startsWith("dubbo_requests_total{"));
+    assert.equal(theirs.length, own.length);
+    const sum = (numbers: number[]): number => numbers.reduce((a, b) => a + b, 0);
+    assert.equal(
+      sum(theirs.map(([, , value]) => Number(value))),
+      sum(own.map(([, value]) => value)),
+    );
+  });
+});

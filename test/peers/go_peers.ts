@@ -1,0 +1,70 @@
+// Runs the dubbo-go provider and consumer of dubbo-go/ as child processes and reads their reports.
+
+import { freePorts } from "../../harness/ports.ts";
+import { goCommand } from "./go_build.ts";
+import { runPeerConsumer, startPeerProvider, type PeerProvider } from "./peer_process.ts";
+import type { Report } from "./report.ts";
+
+/** How to run a provider. */
+export interface ProviderOptions {
+  /** What to export; both unless given. */
+  services?: ("user" | "order")[];
+  /** Attachment (`key`, or `key=value`) by which it counts calls as marked; else the consumer's own. */
+  mark?: string;
+  /** Heartbeat period per connection as Go writes durations; a minute unless given. */
+  heartbeat?: string;
+}
+
+/** How to run a consumer. */
+export interface ConsumerOptions {
+  /** host:port of each service. */
+  user: string;
+  order: string;
+  calls: number;
+  /** Callers at a time; 4 unless given. */
+  parallel?: number;
+  /** Seed of the choice and order of calls; 1 unless given. */
+  seed?: number;
+  /** Connections per address; 4 unless given. */
+  connections?: number;
+  /** Heartbeat period per connection as Go writes durations; 30 s unless given. */
+  heartbeat?: string;
+  /** Only calls that every provider of the demo answers: no special ids, no generic calls. */
+  plain?: boolean;
+}
+
+const START_MS = 10_000;
+
+/** Starts a dubbo-go provider on a free port and waits until it serves. */
+export async function startGoProvider(options: ProviderOptions = {}): Promise<PeerProvider> {
+  const command = await goCommand("provider");
+  const [port, admin] = await freePorts(2);
+  const args = ["-port", `${port}`, "-admin", `127.0.0.1:${admin}`];
+  if (options.services !== undefined) args.push("-services", options.services.join(","));
+  if (options.mark !== undefined) args.push("-mark", options.mark);
+  if (options.heartbeat !== undefined) args.push("-heartbeat", options.heartbeat);
+  return startPeerProvider({ name: "dubbo-go provider", command, args }, port, admin, START_MS);
+}
+
+/**
+ * Runs a dubbo-go consumer; resolved with its report. `whileConnected` runs after its last call,
+ * when the report is there and its connections are still open. Rejects where a call ended otherwise
+ * than its kind must.
+ */
+export async function runGoConsumer(
+  options: ConsumerOptions,
+  whileConnected: (report: Report) => Promise<void> = async () => {},
+): Promise<Report> {
+  const command = await goCommand("consumer");
+  const peer = { name: "dubbo-go consumer", command, args: consumerArgs(options) };
+  return runPeerConsumer(peer, "exit code 0", whileConnected);
+}
+
+function consumerArgs(options: ConsumerOptions): string[] {
+  const args = ["-hold", "-user-addr", options.user, "-order-addr", options.order];
+  args.push("-calls", `${options.calls}`, "-parallel", `${options.parallel ?? 4}`);
+  args.push("-seed", `${options.seed ?? 1}`, "-connections", `${options.connections ?? 4}`);
+  if (options.heartbeat !== undefined) args.push("-heartbeat", options.heartbeat);
+  if (options.plain) args.push("-plain");
+  return args;
+}
