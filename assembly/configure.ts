@@ -1,10 +1,12 @@
 /**
  * The host's plugin configuration into a plugin, or a line in Envoy's log that says why not.
  */
+import { NodeMetadata } from "./config/node_metadata";
 import { ConfigReader } from "./config/reader";
 import { hashSeed, setPlugin } from "./contexts";
 import { BufferType, fetch, lastLength } from "./host/buffers";
 import { log, LogLevel } from "./host/log";
+import { nodeMetadata } from "./host/properties";
 import { setTickPeriod } from "./host/timer";
 import { FLUSH_PERIOD, Plugin } from "./plugin";
 
@@ -25,12 +27,13 @@ export function configure(rootId: u32, size: u32): bool {
   }
   const reader = new ConfigReader();
   const seed = hashSeed();
-  const config = reader.read(bytes, bytes == 0 ? 0 : lastLength(), seed);
-  if (!config) {
+  const node = new NodeMetadata(nodeMetadata);
+  const settings = reader.read(bytes, bytes == 0 ? 0 : lastLength(), seed, node);
+  if (!settings) {
     log(LogLevel.ERROR, "dubbo: configuration refused: " + reader.error);
     return false;
   }
-  setPlugin(rootId, new Plugin(config, seed));
+  setPlugin(rootId, new Plugin(settings, seed));
   setTickPeriod(FLUSH_PERIOD);
   return true;
 }

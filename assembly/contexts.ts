@@ -2,12 +2,12 @@
  * Which context id of the host means what: plugins (root contexts), connections and HTTP calls of one VM.
  */
 import { Plugin } from "./plugin";
-import { CallTable } from "./stream/calls";
-import { Connection } from "./stream/connection";
-import { RoutedConnection } from "./stream/routed_connection";
-import { readCall } from "./triple/call_start";
-import { HttpCall } from "./triple/http_call";
-import { HttpRequest } from "./triple/http_request";
+import { InFlightTable } from "./ledger/in_flight";
+import { Connection } from "./connection/connection";
+import { RoutedConnection } from "./connection/routed_connection";
+import { readCall } from "./http/call_start";
+import { HttpCall } from "./http/http_call";
+import { HttpRequest } from "./http/http_request";
 import { now } from "./host/clock";
 import { HashTable } from "./wire/hash_table";
 
@@ -38,13 +38,13 @@ class Contexts {
   /** The context that was made last, if it is no root context, and its root. */
   pendingId: u32 = 0;
   pendingRoot: u32 = 0;
-  calls: CallTable;
+  calls: InFlightTable;
   /** For all hashes of the VM: peers must not know it. */
   seed: u64;
 
   constructor(seed: u64) {
     this.seed = seed;
-    this.calls = new CallTable(seed);
+    this.calls = new InFlightTable(seed);
   }
 }
 
@@ -79,7 +79,7 @@ export function startConnection(id: u32): void {
   const all = contexts();
   const plugin = pendingPlugin(id);
   if (!plugin) return;
-  const routing = plugin.config.routing;
+  const routing = plugin.settings.routing;
   if (routing) all.connections.insert(new RoutedConnection(id, plugin, all.calls, routing));
   else all.connections.insert(new Connection(id, plugin, all.calls));
 }

@@ -16,8 +16,8 @@ import {
 } from "./contexts";
 import { HeaderMap } from "./host/headers";
 import { lend } from "./host/memory";
-import { ClosedBy } from "./metrics/names";
-import { loseWaiting, RoutedConnection } from "./stream/routed_connection";
+import { ClosedBy } from "./call/vocabulary";
+import { loseWaiting, RoutedConnection } from "./connection/routed_connection";
 
 /** Go on with the bytes, or the connection. */
 const CONTINUE: u32 = 0;

@@ -5,31 +5,41 @@
  * configuration makes a new plugin; so nothing of a plugin is global. A plugin that the host has given
  * up lives on until its last connection has ended.
  */
-import { Config, LABEL_GROUP, SideSetting } from "./config/config";
+import { Call } from "./call/call";
+import { GROUP_KEY, HEAD_NAMES, Name } from "./call/names";
+import { Protocol, Side } from "./call/vocabulary";
+import { Settings, SideSetting } from "./config/settings";
+import { Guard } from "./connection/guard";
+import { KnownHeads } from "./connection/known_heads";
+import { Splice } from "./connection/splice";
 import { AttachmentQuery } from "./dubbo/attachments";
 import { Invocation } from "./dubbo/invocation";
 import { listenerDirection, TrafficDirection } from "./host/properties";
-import { Metric, Side } from "./metrics/names";
+import { Ledger } from "./ledger/ledger";
+import { Metric } from "./metrics/definitions";
 import { Recorder } from "./metrics/recorder";
 import { Registry } from "./metrics/registry";
 import { cellKey } from "./metrics/series";
-import { RoutedCall } from "./routing/rule";
-import { KnownHeads } from "./stream/known_heads";
 import { Span } from "./wire/span";
 
 /** How often counters are told to Envoy, in ms: well below any scrape interval. */
 export const FLUSH_PERIOD: u32 = 500;
 
-/** The longest body in bytes that is read whole for its group, which stands at its end. */
-const GROUP_WINDOW: u32 = 1024 * 1024;
+/** The longest body in bytes that is read whole for a label, which stands at its end. */
+const LABEL_WINDOW: u32 = 1024 * 1024;
 
-
+/** A configuration and what was counted under it. */
 @unmanaged
 @final
 export class Plugin {
-  config: Config;
+  settings: Settings;
   registry: Registry;
   recorder: Recorder;
+  ledger: Ledger;
+  /** What answers calls when the server's stream ends, or null. */
+  guard: Guard | null = null;
+  /** What goes on of the read that is running, where requests are rewritten. */
+  splice: Splice = new Splice();
   /** What the request that is being read calls; requests are read one at a time. */
   invocation: Invocation = new Invocation();
   /** The longest body of a request in bytes that is read whole. */
@@ -43,57 +53,60 @@ export class Plugin {
   heads: KnownHeads | null = null;
   private group: Span | null = null;
   private interfaceName: Span | null = null;
-  private none: Span = new Span();
   private connections: u32 = 0;
   private retired: bool = false;
 
   /**
-   * @param config becomes the plugin's own
+   * @param settings become the plugin's own
    * @param seed for hashes
    */
-  constructor(config: Config, seed: u64) {
-    this.config = config;
-    this.registry = new Registry(config, Side.CONSUMER, seed);
-    this.recorder = new Recorder(config.durationInMicroseconds, config.countsAll);
-    const routing = config.routing;
-    const routingUses = routing ? routing.usesAttachments : false;
-    if (config.hasLabel(LABEL_GROUP) || routingUses) {
-      const query = routing ? routing.query : new AttachmentQuery();
+  constructor(settings: Settings, seed: u64) {
+    this.settings = settings;
+    this.registry = new Registry(settings.metrics, Side.CONSUMER, seed);
+    const recorder = new Recorder(settings.metrics);
+    this.recorder = recorder;
+    this.ledger = new Ledger(recorder);
+    if (settings.answersOnUpstreamClose) this.guard = new Guard();
+    const routing = settings.routing;
+    const hasLabels = (settings.metrics.labels & ~HEAD_NAMES) != 0;
+    if (hasLabels || (routing && routing.usesAttachments)) {
+      const query = settings.query;
       this.query = query;
-      this.group = query.wantText("group").value;
+      this.group = query.wantText(GROUP_KEY).value;
       this.interfaceName = query.wantText("interface").value;
       this.invocation.attachments = query;
-      if (config.hasLabel(LABEL_GROUP)) this.requestWindow = GROUP_WINDOW;
+      if (hasLabels) this.requestWindow = LABEL_WINDOW;
       if (routing) this.requestWindow = max<u32>(this.requestWindow, routing.maxRewriteBytes);
     }
-    if (!routing && !this.query) this.heads = new KnownHeads(seed, config.maxSeries);
+    if (!routing && !this.query) this.heads = new KnownHeads(seed, settings.metrics.maxSeries);
   }
 
-  /** The interface of the invocation read last: its attachment where that was read, else the path. */
-  get calledInterface(): Span {
-    const fromAttachments = this.interfaceName;
-    return fromAttachments && fromAttachments.length != 0 ? fromAttachments : this.invocation.path;
+  /** The call that is being read. */
+  @inline
+  get call(): Call {
+    return this.settings.call;
   }
 
-  /** The group of the invocation read last. */
-  get calledGroup(): Span {
+  /** The call of the invocation read last, made on `side`. */
+  describeCall(side: Side): Call {
+    const call = this.settings.call;
+    const invocation = this.invocation;
+    const named = this.interfaceName;
     const group = this.group;
-    if (!group) return this.none;
-    return this.invocation.attachmentsRead ? group : this.registry.unknownName;
-  }
-
-  /** Writes the names of the invocation read last into `call`, as rules see them. */
-  describeCall(call: RoutedCall): void {
-    call.interfaceName.point(this.calledInterface);
-    call.method.point(this.invocation.method);
-    call.version.point(this.registry.shownVersion(this.invocation.serviceVersion));
-    const group = this.group;
-    if (group) call.group.point(group);
+    call.side = side;
+    call.protocol = Protocol.DUBBO;
+    call.attachmentsRead = invocation.attachmentsRead;
+    const isNamed = named !== null && named.length != 0;
+    call.name(Name.INTERFACE).point(isNamed ? named! : invocation.path);
+    call.name(Name.METHOD).point(invocation.method);
+    call.setVersion(invocation.serviceVersion);
+    if (group) call.name(Name.GROUP).point(group);
+    return call;
   }
 
   /** Adds `amount` to a counter of the plugin's own. */
   add(metric: Metric, amount: i64, firstLabel: u32 = 0, secondLabel: u32 = 0): void {
-    this.recorder.add(this.registry.plugin, cellKey(metric, firstLabel, secondLabel), amount);
+    this.recorder.add(this.registry.unnamed, cellKey(metric, firstLabel, secondLabel), amount);
   }
 
   /** Tells Envoy what was counted. */
@@ -110,7 +123,7 @@ export class Plugin {
   /** A connection begins to use the plugin; call it in the connection's context. */
   retain(): void {
     // A root context is not told its listener's direction, a connection is.
-    if (!this.knowsSide) this.setSide(sideOf(this.config));
+    if (!this.knowsSide) this.setSide(sideOf(this.settings.side));
     this.connections++;
   }
 
@@ -130,29 +143,30 @@ export class Plugin {
   private setSide(side: Side): void {
     this.knowsSide = true;
     this.side = side;
-    this.registry.plugin.side = side;
-    const routing = this.config.routing;
+    this.registry.unnamed.side = side;
+    const routing = this.settings.routing;
     if (routing) routing.setSide(side);
   }
 
   private free(): void {
     this.flush();
+    this.ledger.free();
     this.recorder.free();
     this.registry.free();
-    const query = this.query;
-    if (query && !this.config.routing) query.free();
-    this.config.free();
+    const guard = this.guard;
+    if (guard) guard.free();
+    this.splice.free();
+    this.settings.free();
     this.invocation.free();
     const heads = this.heads;
     if (heads) heads.free();
-    heap.free(changetype<usize>(this.none));
     heap.free(changetype<usize>(this));
   }
 }
 
-function sideOf(config: Config): Side {
-  if (config.side == SideSetting.CONSUMER) return Side.CONSUMER;
-  if (config.side == SideSetting.PROVIDER) return Side.PROVIDER;
+function sideOf(setting: SideSetting): Side {
+  if (setting == SideSetting.CONSUMER) return Side.CONSUMER;
+  if (setting == SideSetting.PROVIDER) return Side.PROVIDER;
   // A listener that does not say is dialled by applications, as the local one on 20880 is.
   return listenerDirection() == TrafficDirection.INBOUND ? Side.PROVIDER : Side.CONSUMER;
 }

@@ -3,15 +3,11 @@
  * the whole way to a configuration. test/module/configuration.test.ts holds all of it to the schema.
  */
 import { Checker } from "../config/checker";
-import {
-  LABEL_GROUP,
-  LABEL_INTERFACE,
-  LABEL_METHOD,
-  LABEL_VERSION,
-  SideSetting,
-} from "../config/config";
+import { bitOf, Name } from "../call/names";
 import { JsonParser, JsonType, JsonValue } from "../config/json";
+import { NodeMetadata } from "../config/node_metadata";
 import { ConfigReader } from "../config/reader";
+import { SideSetting } from "../config/settings";
 import { StructReader } from "../config/struct";
 import { Span } from "../wire/span";
 import { bytesOf, end, hexOf, hexOfText, place, placeFirst, placeRoom, start } from "./edge";
@@ -128,25 +124,28 @@ describe("checks", () => {
   });
 });
 
+/** A node without any metadata. */
+const NODE = new NodeMetadata((_path: string): string => "");
+
 /** What is wrong with the configuration, or "" and the configuration is given back. */
 function refusal(bytes: string): string {
   place(bytes);
   const reader = new ConfigReader();
-  const config = reader.read(start, <u32>(end - start), 1);
+  const config = reader.read(start, <u32>(end - start), 1, NODE);
   if (config) config.free();
   return config ? "" : reader.error;
 }
 
 describe("a configuration", () => {
   test("without anything in it is all defaults", () => {
-    const config = new ConfigReader().read(0, 0, 1)!;
+    const config = new ConfigReader().read(0, 0, 1, NODE)!;
     expect(config.side).toBe(SideSetting.AUTO);
     expect(config.maxBodyBytes).toBe(8388608);
-    expect(config.labels).toBe(LABEL_INTERFACE | LABEL_METHOD);
-    expect(config.maxSeries).toBe(1000);
+    expect(config.metrics.labels).toBe(bitOf(Name.INTERFACE) | bitOf(Name.METHOD));
+    expect(config.metrics.maxSeries).toBe(1000);
     expect(config.maxInFlight).toBe(4096);
-    expect(config.durationInMicroseconds).toBeFalsy();
-    expect(config.interfaces.size).toBe(0);
+    expect(config.metrics.durationInMicroseconds).toBeFalsy();
+    expect(config.metrics.interfaces.size).toBe(0);
     config.free();
     expect(refusal(hexOfText("{}"))).toBe("");
   });
@@ -158,20 +157,20 @@ describe("a configuration", () => {
           '"max_series":5,"interfaces":["a.B","c.D"],"duration_unit":"microseconds","max_in_flight":9}}',
       ),
     );
-    const config = new ConfigReader().read(start, <u32>(end - start), 1)!;
+    const config = new ConfigReader().read(start, <u32>(end - start), 1, NODE)!;
     expect(config.side).toBe(SideSetting.PROVIDER);
     expect(config.maxBodyBytes).toBe(16777216);
-    expect(config.labels).toBe(LABEL_GROUP | LABEL_VERSION);
-    expect(config.maxSeries).toBe(5);
+    expect(config.metrics.labels).toBe(bitOf(Name.GROUP) | bitOf(Name.VERSION));
+    expect(config.metrics.maxSeries).toBe(5);
     expect(config.maxInFlight).toBe(9);
-    expect(config.durationInMicroseconds).toBeTruthy();
-    expect(config.interfaces.size).toBe(2);
+    expect(config.metrics.durationInMicroseconds).toBeTruthy();
+    expect(config.metrics.interfaces.size).toBe(2);
     const name = new Span();
     place(hexOfText("c.D"));
     name.set(start, 3);
-    expect(config.interfaces.has(name)).toBeTruthy();
+    expect(config.metrics.interfaces.has(name)).toBeTruthy();
     name.set(start, 2);
-    expect(config.interfaces.has(name)).toBeFalsy();
+    expect(config.metrics.interfaces.has(name)).toBeFalsy();
     config.free();
   });
 
@@ -196,7 +195,7 @@ describe("a configuration", () => {
         store<u8>(start + j, (<u8>(random >> 16)) & (i % 3 == 0 ? 0x1f : 0xff));
       }
       if (length > 0) store<u8>(start, 0x0a);
-      const config = new ConfigReader().read(start, length, 1);
+      const config = new ConfigReader().read(start, length, 1, NODE);
       if (config) accepted++;
       if (config) config.free();
     }

@@ -1,21 +1,18 @@
 /**
- * A plugin's configuration, a Struct or JSON, to `Config`, every error with its path.
+ * A plugin's configuration, a Struct or JSON, to `Settings`, every error with its path.
  *
  * The shape is the filter's public interface; docs/configuration.schema.json says it too, and a test
  * holds the two together.
  */
+import { NAME_WORDS } from "../call/names";
+import { DEFAULT_MAX_SERIES, MetricsSettings } from "../metrics/settings";
 import { Routing } from "../routing/routing";
-import { Guard } from "../stream/guard";
 import { Checker, item, under } from "./checker";
-import {
-  Config,
-  DEFAULT_MAX_BODY_BYTES,
-  DEFAULT_MAX_IN_FLIGHT,
-  DEFAULT_MAX_SERIES,
-  SideSetting,
-} from "./config";
 import { JsonParser, JsonValue } from "./json";
+import { MatchReader } from "./match_reader";
+import { NodeMetadata } from "./node_metadata";
 import { RoutingReader } from "./routing_reader";
+import { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_IN_FLIGHT, Settings, SideSetting } from "./settings";
 import { StructReader } from "./struct";
 
 /** The first byte of every Struct that is not empty. */
@@ -42,16 +39,17 @@ export class ConfigReader {
   /**
    * Reads `length` bytes at `bytes`: a Struct, or JSON text; nothing at all means all defaults.
    *
-   * @param seed for the hashes of names
-   * @returns the configuration, or null with `error` set
+   * @param seed for hashes, and for chance
+   * @param node what the configuration may ask of the proxy's node
+   * @returns the settings, or null with `error` set
    */
-  read(bytes: usize, length: u32, seed: u64): Config | null {
-    const config = new Config(seed);
-    if (length == 0) return config;
+  read(bytes: usize, length: u32, seed: u64, node: NodeMetadata): Settings | null {
+    const settings = new Settings(seed);
+    if (length == 0) return settings;
     const root = this.parse(bytes, length);
-    if (root) this.readRoot(root, config, seed);
-    if (this.checker.error.length == 0) return config;
-    config.free();
+    if (root) this.readRoot(root, settings, seed, node);
+    if (this.checker.error.length == 0) return settings;
+    settings.free();
     return null;
   }
 
@@ -70,7 +68,7 @@ export class ConfigReader {
     return root;
   }
 
-  private readRoot(root: JsonValue, config: Config, seed: u64): void {
+  private readRoot(root: JsonValue, settings: Settings, seed: u64, node: NodeMetadata): void {
     const checker = this.checker;
     if (
       !checker.object("$", root, [
@@ -83,8 +81,8 @@ export class ConfigReader {
     )
       return;
     const sides = ["auto", "consumer", "provider"];
-    config.side = <SideSetting>checker.choice(under("$", "side"), root.member("side"), sides, 0);
-    config.maxBodyBytes = checker.integer(
+    settings.side = <SideSetting>checker.choice(under("$", "side"), root.member("side"), sides, 0);
+    settings.maxBodyBytes = checker.integer(
       under("$", "max_body_bytes"),
       root.member("max_body_bytes"),
       1,
@@ -92,19 +90,24 @@ export class ConfigReader {
       DEFAULT_MAX_BODY_BYTES,
     );
     const answers = root.member("answer_on_upstream_close");
-    if (checker.flag(under("$", "answer_on_upstream_close"), answers, false))
-      config.guard = new Guard();
+    settings.answersOnUpstreamClose = checker.flag(
+      under("$", "answer_on_upstream_close"),
+      answers,
+      false,
+    );
     const metrics = root.member("metrics");
-    if (metrics) this.readMetrics(metrics, config);
+    if (metrics) this.readMetrics(metrics, settings);
     const routing = root.member("routing");
     if (!routing) return;
     const read = new Routing(seed);
-    config.routing = read;
-    new RoutingReader(checker, read).read(routing);
+    settings.routing = read;
+    const matches = new MatchReader(checker, settings.query, node);
+    new RoutingReader(checker, settings, matches, node).read(routing, read);
   }
 
-  private readMetrics(metrics: JsonValue, config: Config): void {
+  private readMetrics(metrics: JsonValue, settings: Settings): void {
     const checker = this.checker;
+    const config = settings.metrics;
     const path = under("$", "metrics");
     const keys = [
       "enabled",
@@ -130,7 +133,7 @@ export class ConfigReader {
     const units = ["milliseconds", "microseconds"];
     config.durationInMicroseconds =
       checker.choice(under(path, "duration_unit"), unit, units, 0) == 1;
-    config.maxInFlight = checker.integer(
+    settings.maxInFlight = checker.integer(
       under(path, "max_in_flight"),
       metrics.member("max_in_flight"),
       1,
@@ -140,8 +143,7 @@ export class ConfigReader {
   }
 
   private readLabels(path: string, value: JsonValue): u32 {
-    // In the order of the LABEL_… bits.
-    const names = ["interface", "method", "version", "group"];
+    const names = NAME_WORDS.split(" ");
     const items = this.checker.list(path, value, names.length);
     let labels: u32 = 0;
     for (let i = 0; i < items.length; i++) {
@@ -155,7 +157,7 @@ export class ConfigReader {
     return labels;
   }
 
-  private readInterfaces(path: string, value: JsonValue | null, config: Config): void {
+  private readInterfaces(path: string, value: JsonValue | null, config: MetricsSettings): void {
     const items = this.checker.list(path, value, MOST_INTERFACES);
     for (let i = 0; i < items.length; i++) {
       const itemPath = item(path, i);

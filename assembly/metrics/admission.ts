@@ -5,13 +5,14 @@
  * `max_series` must hold for all workers together, and for all plugins with the same names and limit,
  * one after the other too. The names that were admitted stand in shared data, with their number.
  *
- *     key of a name     's' scope(8) side(1) length(1){4} interface method version group
+ *     key of a name     's' scope(8) side(1) length(1){8} names
  *     key of the number 'n' scope(8)
  *     the number        count(4) hash(8){32}     with the hashes of the names admitted last
  *
  * Two workers may meet a name at the same time. Who is second to replace the number finds the name's
  * hash beside it, so no name is counted twice.
  */
+import { NAME_COUNT } from "../call/names";
 import { readShared, replaceShared, writeShared } from "../host/shared_data";
 import { hashBytes } from "../wire/hash";
 import { Series } from "./series";
@@ -21,9 +22,9 @@ const COUNT_KEY: u8 = 0x6e;
 const SCOPE: usize = 1;
 const SIDE: usize = 9;
 const LENGTHS: usize = 10;
-const NAMES: usize = 14;
-/** `NAMES` and four names of `MAX_VALUE` (200) bytes. */
-const KEY = memory.data(14 + 800);
+const NAMES: usize = 18;
+/** `NAMES` and eight names of `MAX_VALUE` (200) bytes. */
+const KEY = memory.data(18 + 1600);
 const COUNT_KEY_LENGTH: u32 = 9;
 
 /** Hashes beside the number: more than workers that meet new names at the same time. */
@@ -135,12 +136,9 @@ export class Admission {
     store<u8>(KEY, NAME_KEY);
     store<u64>(KEY + SCOPE, this.scope);
     store<u8>(KEY + SIDE, <u8>(series.side as u32));
-    store<u8>(KEY + LENGTHS, <u8>series.interfaceLength);
-    store<u8>(KEY + LENGTHS, <u8>series.methodLength, 1);
-    store<u8>(KEY + LENGTHS, <u8>series.versionLength, 2);
-    store<u8>(KEY + LENGTHS, <u8>series.groupLength, 3);
-    const length =
-      series.interfaceLength + series.methodLength + series.versionLength + series.groupLength;
+    store<u64>(KEY + LENGTHS, series.lengths);
+    let length: u32 = 0;
+    for (let name: u32 = 0; name < NAME_COUNT; name++) length += series.lengthOf(name);
     memory.copy(KEY + NAMES, series.names, length);
     return <u32>NAMES + length;
   }

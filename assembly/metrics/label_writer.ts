@@ -1,14 +1,12 @@
 /**
  * Labels and a metric's name into the one string that the host's `define_metric` takes.
  *
- * Values come from the wire: a byte outside `[A-Za-z0-9_.$:/-]` becomes `_`, so that no value can end
- * its own label, begin another or break a line of the exposition format.
+ * Names come from the wire and are cleaned, see call/cleaned.ts; everything else is words of ours.
  */
-/** Longest value of a label in bytes; the longest Java interfaces in the field have about 150. */
-export const MAX_VALUE: u32 = 200;
+import { writeCleaned } from "../call/cleaned";
 
-/** Four names of `MAX_VALUE` bytes, a dozen fixed labels and a metric's name. */
-const ROOM: i32 = 2048;
+/** Eight names of `MAX_VALUE` bytes, a dozen fixed labels and a metric's name. */
+const ROOM: i32 = 3072;
 const BUFFER = memory.data(ROOM);
 let length: u32 = 0;
 
@@ -35,60 +33,60 @@ export function writeText(text: string): void {
   }
 }
 
-/** Appends the label `name` with one of our own values. */
-export function writeLabel(name: string, value: string): void {
-  startLabel(name);
-  writeText(value);
-  endLabel();
-}
-
-/** Appends the label `name` with one of our own words. */
-export function writeWordLabel(name: string, words: string, index: u32): void {
-  startLabel(name);
-  writeWord(words, index);
-  endLabel();
-}
-
-/** Appends word number `index` of `words`, between which stands one space. */
+/** Appends word number `index` of `words`, between which stand spaces or ends of lines. */
 export function writeWord(words: string, index: u32): void {
-  let p = changetype<usize>(words);
-  const end = p + ((<usize>words.length) << 1);
-  for (; p < end; p += 2) {
-    const byte = load<u8>(p);
-    if (byte == 0x20) {
-      if (index-- == 0) return;
-    } else if (index == 0) {
-      store<u8>(BUFFER + length++, byte);
-    }
-  }
+  let p = wordAt(words, index);
+  const end = endOf(words);
+  for (; p < end && load<u8>(p) > SPACE; p += 2) store<u8>(BUFFER + length++, load<u8>(p));
 }
 
-/** Appends the label `name` with the `count` bytes at `value`, cleaned and cut at `MAX_VALUE`. */
-export function writeWireLabel(name: string, value: usize, count: u32): void {
-  startLabel(name);
-  const end = value + min<u32>(count, MAX_VALUE);
-  while (value < end) {
-    const byte = load<u8>(value++);
-    store<u8>(BUFFER + length++, isPlain(byte) ? byte : 0x5f);
+/** Whether word number `index` of `words` is word number `otherIndex` of `others`. */
+export function isWord(words: string, index: u32, others: string, otherIndex: u32): bool {
+  let p = wordAt(words, index);
+  let q = wordAt(others, otherIndex);
+  const end = endOf(words);
+  const otherEnd = endOf(others);
+  while (p < end && load<u8>(p) > SPACE) {
+    if (q == otherEnd || load<u8>(p) != load<u8>(q)) return false;
+    p += 2;
+    q += 2;
   }
-  // Envoy drops dots at the end of a label's value, which would make two series one.
-  for (let p = length; load<u8>(BUFFER + p - 1) == 0x2e; p--) store<u8>(BUFFER + p - 1, 0x5f);
-  endLabel();
+  return q == otherEnd || load<u8>(q) <= SPACE;
 }
 
-function startLabel(name: string): void {
-  writeText(name);
+/** Appends `dubbo_` and word number `index` of `words` as the name of a label, whose value follows. */
+export function startLabel(words: string, index: u32): void {
+  writeText("dubbo_");
+  writeWord(words, index);
   writeText("=.=");
 }
 
-function endLabel(): void {
+/** Appends what ends a label. */
+export function endLabel(): void {
   writeText(";.;");
 }
 
-/** Whether `byte` is one of `[A-Za-z0-9_.$:/-]`. */
-export function isPlain(byte: u8): bool {
-  const letter = byte | 0x20;
-  if (letter >= 0x61 && letter <= 0x7a) return true; // A-Z a-z
-  if (byte >= 0x2d && byte <= 0x3a) return true; // - . / 0-9 :
-  return byte == 0x5f || byte == 0x24; // _ $
+/** Appends the `count` bytes at `value` as a label's value, cleaned and cut at `MAX_VALUE`. */
+export function writeWireValue(value: usize, count: u32): void {
+  length = <u32>(writeCleaned(BUFFER + length, value, count) - BUFFER);
+  // Envoy drops dots at the end of a label's value, which would make two series one.
+  for (let p = length; load<u8>(BUFFER + p - 1) == 0x2e; p--) store<u8>(BUFFER + p - 1, 0x5f);
+}
+
+/** What stands between words, and everything below it. */
+const SPACE: u8 = 0x20;
+
+/** Where word number `index` of `words` begins; their end if there are not so many. */
+function wordAt(words: string, index: u32): usize {
+  let p = changetype<usize>(words);
+  const end = endOf(words);
+  while (true) {
+    while (p < end && load<u8>(p) <= SPACE) p += 2;
+    if (index-- == 0) return p;
+    while (p < end && load<u8>(p) > SPACE) p += 2;
+  }
+}
+
+function endOf(words: string): usize {
+  return changetype<usize>(words) + ((<usize>words.length) << 1);
 }

@@ -5,35 +5,23 @@
  * a connection ends. Envoy's histograms take one value at a time: told in a row, a value costs a fraction
  * of what it costs in the middle of a call, with cold caches (bench/NOTES.md).
  */
-import { serializationName, statusName } from "../dubbo/tables";
+import { NAME_WORDS } from "../call/names";
+import { Protocol, PROTOCOL_NAMES, SIDE_NAMES } from "../call/vocabulary";
 import { define, increment, MetricType, NO_METRIC, record } from "../host/metrics";
-import { GRPC_STATUS_NAMES } from "../triple/grpc_status";
+import { LABELS, Metric, METRICS, ROW_WORDS, valuesOf } from "./definitions";
 import {
+  endLabel,
+  isWord,
+  startLabel,
   startName,
-  writeLabel,
   writeText,
-  writeWireLabel,
+  writeWireValue,
   writeWord,
-  writeWordLabel,
   writtenLength,
   writtenStart,
 } from "./label_writer";
-import {
-  CALL_NAMES,
-  CLOSED_BY_NAMES,
-  DIRECTION_NAMES,
-  EVENT_NAMES,
-  isGauge,
-  Metric,
-  METRIC_NAMES,
-  OBSTACLE_NAMES,
-  OUTCOME_NAMES,
-  Protocol,
-  PROTOCOL_NAMES,
-  REASON_NAMES,
-  SIDE_NAMES,
-} from "./names";
-import { Cell, cellKey, Series } from "./series";
+import { Cell, cellKey, RULE_PART, Series } from "./series";
+import { MetricsSettings } from "./settings";
 
 const NANOSECONDS_IN_MICROSECOND: u64 = 1000;
 const NANOSECONDS_IN_MILLISECOND: u64 = 1000000;
@@ -70,23 +58,20 @@ export class Recorder {
   private durationInMicroseconds: bool;
   private tellsAll: bool;
 
-  /**
-   * @param durationInMicroseconds else in milliseconds
-   * @param tellsAll whether Envoy is told more than the guarded requests
-   */
-  constructor(durationInMicroseconds: bool, tellsAll: bool) {
-    this.durationInMicroseconds = durationInMicroseconds;
-    this.tellsAll = tellsAll;
+  /** @param settings are only looked at */
+  constructor(settings: MetricsSettings) {
+    this.durationInMicroseconds = settings.durationInMicroseconds;
+    this.tellsAll = settings.countsAll;
   }
 
   /** Adds `amount` to the cell of `series` with this key. */
   add(series: Series, key: u32, amount: i64): void {
-    this.addForCall(series, key, amount);
+    this.addInline(series, key, amount);
   }
 
-  /** The same without a call into it: for what each call adds to. */
+  /** The same without a function call: for what each call adds to. */
   @inline
-  addForCall(series: Series, key: u32, amount: i64): void {
+  addInline(series: Series, key: u32, amount: i64): void {
     const cell = series.cell(key);
     cell.pending += amount;
     if (cell.isDirty) return;
@@ -138,69 +123,60 @@ export class Recorder {
   }
 }
 
+/** Columns of a row of `METRICS`. */
+const enum Column {
+  NAME,
+  TYPE,
+  FIRST,
+  SECOND,
+}
+
+/** The words of the column `TYPE`, in the order of `MetricType`. */
+const TYPE_WORDS = "counter gauge histogram";
+/** Labels that series have beside a call's names. */
+const SERIES_WORDS = "rule side protocol";
+
 /** @param inMicroseconds the unit of a duration */
 function defineCell(cell: Cell, inMicroseconds: bool): void {
+  const row = (cell.metric as u32) * ROW_WORDS;
   startName();
   writeSeriesLabels(cell.series, cell.protocol);
-  const first = cell.firstLabel;
-  const metric = cell.metric;
-  switch (metric) {
-    case Metric.REQUESTS:
-      writeWordLabel("dubbo_call", CALL_NAMES, first);
-      writeLabel("dubbo_serialization", serializationName(cell.secondLabel));
-      break;
-    case Metric.RESPONSES:
-      if (cell.protocol == Protocol.DUBBO) writeLabel("dubbo_status", statusName(first));
-      else writeWordLabel("dubbo_status", GRPC_STATUS_NAMES, first);
-      writeWordLabel("dubbo_outcome", OUTCOME_NAMES, cell.secondLabel);
-      break;
-    case Metric.UNANSWERED:
-      writeWordLabel("dubbo_closed_by", CLOSED_BY_NAMES, first);
-      break;
-    case Metric.EVENTS:
-      writeWordLabel("dubbo_kind", EVENT_NAMES, first);
-      writeWordLabel("dubbo_direction", DIRECTION_NAMES, cell.secondLabel);
-      break;
-    case Metric.UNMATCHED_RESPONSES:
-      writeWordLabel("dubbo_direction", DIRECTION_NAMES, first);
-      break;
-    case Metric.DECODE_ERRORS:
-      writeWordLabel("dubbo_reason", REASON_NAMES, first);
-      break;
-    case Metric.UNREWRITTEN:
-    case Metric.REFUSED_CONNECTIONS:
-      writeWordLabel("dubbo_reason", OBSTACLE_NAMES, first);
-      break;
-    default:
-      break;
-  }
+  writeCellLabel(row + Column.FIRST, cell.firstLabel, cell.protocol);
+  writeCellLabel(row + Column.SECOND, cell.secondLabel, cell.protocol);
   writeText("dubbo_");
-  writeWord(METRIC_NAMES, metric);
-  let type = isGauge(metric) ? MetricType.GAUGE : MetricType.COUNTER;
-  if (metric == Metric.DURATION) {
-    writeText(inMicroseconds ? "microseconds" : "milliseconds");
-    type = MetricType.HISTOGRAM;
-  }
-  cell.metricId = define(type, writtenStart(), writtenLength());
+  writeWord(METRICS, row + Column.NAME);
+  let type: u32 = 0;
+  while (!isWord(METRICS, row + Column.TYPE, TYPE_WORDS, type)) type++;
+  if (type == MetricType.HISTOGRAM) writeText(inMicroseconds ? "microseconds" : "milliseconds");
+  cell.metricId = define(<MetricType>type, writtenStart(), writtenLength());
   cell.isDefined = true;
 }
 
+/** Appends the label that word number `word` of `METRICS` names, if any, with value number `value`. */
+function writeCellLabel(word: u32, value: u32, protocol: Protocol): void {
+  if (isWord(METRICS, word, "-", 0)) return;
+  let label: u32 = 0;
+  while (!isWord(METRICS, word, LABELS, label * 2)) label++;
+  startLabel(LABELS, label * 2 + 1);
+  writeWord(valuesOf(label, protocol), value);
+  endLabel();
+}
+
 function writeSeriesLabels(series: Series, protocol: Protocol): void {
-  let name = series.names;
-  if (series.interfaceLength != 0) {
-    writeWireLabel("dubbo_interface", name, series.interfaceLength);
-    name += series.interfaceLength;
+  let p = series.names;
+  for (let part: u32 = 0; part <= RULE_PART; part++) {
+    const length = series.lengthOf(part);
+    if (length == 0) continue;
+    if (part == RULE_PART) startLabel(SERIES_WORDS, 0);
+    else startLabel(NAME_WORDS, part);
+    writeWireValue(p, length);
+    endLabel();
+    p += length;
   }
-  if (series.methodLength != 0) {
-    writeWireLabel("dubbo_method", name, series.methodLength);
-    name += series.methodLength;
-  }
-  if (series.versionLength != 0) {
-    writeWireLabel("dubbo_version", name, series.versionLength);
-    name += series.versionLength;
-  }
-  if (series.groupLength != 0) writeWireLabel("dubbo_group", name, series.groupLength);
-  if (series.ruleLength != 0) writeWireLabel("dubbo_rule", name, series.ruleLength);
-  writeWordLabel("dubbo_side", SIDE_NAMES, series.side);
-  writeWordLabel("dubbo_protocol", PROTOCOL_NAMES, protocol);
+  startLabel(SERIES_WORDS, 1);
+  writeWord(SIDE_NAMES, series.side);
+  endLabel();
+  startLabel(SERIES_WORDS, 2);
+  writeWord(PROTOCOL_NAMES, protocol);
+  endLabel();
 }

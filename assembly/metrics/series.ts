@@ -1,5 +1,5 @@
 /**
- * Everything that is counted under one set of names: an interface, a method, a side.
+ * Everything that is counted under one set of names: an interface, a method, a side; or a rule.
  *
  * A series keeps its names as they came and finds its cells; registry.ts makes series. One cell is one
  * counter, gauge or histogram of Envoy's, with what was added to it since Envoy was last told. Cells of a series
@@ -8,7 +8,11 @@
  *     key   bits 0–7 metric   bits 8–15 first label   bits 16–23 second label   bits 24–31 protocol
  */
 import { NO_METRIC } from "../host/metrics";
-import { Metric, Protocol, Side } from "./names";
+import { MAX_VALUE } from "../call/cleaned";
+import { Span } from "../wire/span";
+import { NAME_COUNT } from "../call/names";
+import { Protocol, Side } from "../call/vocabulary";
+import { Metric } from "./definitions";
 
 
 @unmanaged
@@ -66,13 +70,16 @@ export function cellKey(
   return (metric as u32) | (firstLabel << 8) | (secondLabel << 16) | ((protocol as u32) << 24);
 }
 
+/** The number of a rule's name in a series, behind those of calls. */
+export const RULE_PART: u32 = NAME_COUNT;
+
 /** Bytes of a cell in a row of them: half a line of the processor's cache. */
 const CELL_SIZE: u32 = (<u32>offsetof<Cell>() + 7) & ~7;
 /**
- * Metrics below this number, which every call counts, have a cell behind the series itself: with many
- * names a call waits for memory more than for anything else.
+ * Metrics up to this one, which every call counts, have a cell behind the series itself: with many names
+ * a call waits for memory more than for anything else.
  */
-const OWN_CELLS: u32 = 6;
+const OWN_CELLS: u32 = (Metric.RESPONSE_BYTES as u32) + 1;
 const CELLS_AT: u32 = (<u32>offsetof<Series>() + 7) & ~7;
 /** The key of a cell behind its series that is not used yet; no metric has the number 255. */
 const NO_KEY: u32 = 0xffffffff;
@@ -86,14 +93,10 @@ export class Series {
   hashNext: Series | null;
   /** The next of all series of the registry. */
   next: Series | null;
-  /** The names' bytes: interface, method, version, group, one behind the other. */
+  /** The names' bytes, one behind the other in the order of `Name` and, behind them, a rule's. */
   names: usize;
-  interfaceLength: u32;
-  methodLength: u32;
-  versionLength: u32;
-  groupLength: u32;
-  /** A rule's name, which then is the only name. */
-  ruleLength: u32;
+  /** How many bytes each has: a byte for each, in the same order; see `lengthOf`. */
+  lengths: u64;
   side: Side;
   /** All cells but its own ones. */
   private cells: Cell | null;
@@ -111,14 +114,20 @@ export class Series {
     return series;
   }
 
-  /** The series of a rule called `name`. */
-  static ofRule(name: string): Series {
+  /** The series of a rule called `name`, in UTF-8 and at most `MAX_VALUE` bytes long. */
+  static ofRule(name: Span): Series {
     const series = Series.of(Side.CONSUMER);
-    const bytes = String.UTF8.encode(name);
-    series.names = heap.alloc(bytes.byteLength);
-    memory.copy(series.names, changetype<usize>(bytes), bytes.byteLength);
-    series.ruleLength = bytes.byteLength;
+    const length = min<u32>(name.length, MAX_VALUE);
+    series.names = heap.alloc(length);
+    memory.copy(series.names, name.start, length);
+    series.lengths = (<u64>length) << (RULE_PART << 3);
     return series;
+  }
+
+  /** How many bytes the name with this number has; `RULE_PART` is a rule's. */
+  @inline
+  lengthOf(part: u32): u32 {
+    return (<u32>(this.lengths >> (part << 3))) & 0xff;
   }
 
   /** The cell with this key, made if it is not there yet. */

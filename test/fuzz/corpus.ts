@@ -145,7 +145,7 @@ export function writtenSeed(random: Random, side: "downstream" | "upstream", id:
   return new Seed(side === "downstream" ? goodRequest(random, id) : goodResponse(random, id));
 }
 
-/** Names that are shown as they are; see assembly/metrics/label_writer.ts. */
+/** Names that are shown as they are; see assembly/call/cleaned.ts. */
 const SHOWN = /^[A-Za-z0-9_.$:/-]{0,199}[A-Za-z0-9_$:/-]$/;
 
 function namesOf(frame: Uint8Array): CallNames | null {

@@ -26,14 +26,14 @@ export const PLANTS: readonly Plant[] = [
   },
   {
     what: "a gauge is not taken back",
-    file: "stream/connection.ts",
-    from: "recorder.addForCall(series, cellKey(Metric.REQUESTS_ACTIVE), -1);",
+    file: "ledger/ledger.ts",
+    from: "recorder.addInline(series, cellKey(Metric.REQUESTS_ACTIVE, 0, 0, protocol), -1);",
     to: "",
     told: /WrongMetrics/,
   },
   {
     what: "names are shown with a semicolon",
-    file: "metrics/label_writer.ts",
+    file: "call/cleaned.ts",
     from: "return byte == 0x5f ||",
     to: "return byte == 0x3b || byte == 0x5f ||",
     told: /unclean value/,

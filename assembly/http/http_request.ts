@@ -14,7 +14,7 @@ import { AttachmentQuery } from "../dubbo/attachments";
 import { KeyEncoding } from "../dubbo/attachment_key";
 import { JSON_TEXT, PROTOBUF, UNNAMED } from "../dubbo/tables";
 import { HeaderMap, headerPairs, headerValue } from "../host/headers";
-import { Protocol } from "../metrics/names";
+import { Protocol } from "../call/vocabulary";
 import { hasPrefix, sameAscii } from "../wire/bytes";
 import { Span } from "../wire/span";
 

@@ -10,12 +10,14 @@ import { BufferType } from "../host/buffers";
 import { now } from "../host/clock";
 import { HeaderMap, headerValue } from "../host/headers";
 import { responseCode, responseFlags } from "../host/properties";
-import { CallKind, ClosedBy, Metric, Outcome, Protocol } from "../metrics/names";
-import { cellKey, Series } from "../metrics/series";
+import { CallKind, ClosedBy, Outcome } from "../call/vocabulary";
+import { InFlight } from "../ledger/in_flight";
+import { EndKind, Ending } from "../ledger/ledger";
+import { Series } from "../metrics/series";
 import { Plugin } from "../plugin";
 import { Span } from "../wire/span";
 import { GRPC_OK, GRPC_UNKNOWN, parseGrpcStatus, statusOfHttp } from "./grpc_status";
-import { protectTrailers } from "./header_router";
+import { protectTrailers } from "./header_routing";
 import { Form, HttpRequest } from "./http_request";
 import { MessageCounter } from "./message_counter";
 
@@ -33,12 +35,10 @@ export class HttpCall {
   /** The next of its chain there, or of the calls that are not in use. */
   hashNext: HttpCall | null = null;
   private plugin: Plugin;
-  private series: Series;
-  private protocol: Protocol = Protocol.GRPC;
+  private inFlight: InFlight;
   private form: Form = Form.NONE;
   private serialization: u32 = 0;
   private isAnswered: bool = false;
-  private startedAt: u64 = 0;
   private requestBytes: i64 = 0;
   private responseBytes: i64 = 0;
   private asked: MessageCounter = new MessageCounter();
@@ -47,24 +47,25 @@ export class HttpCall {
   /** Makes one to be started. */
   constructor(plugin: Plugin, series: Series) {
     this.plugin = plugin;
-    this.series = series;
+    this.inFlight = new InFlight(null, series);
   }
 
   /** The call that `request` has just read begins as stream `id`. */
   start(id: u32, plugin: Plugin, series: Series, request: HttpRequest): void {
     this.hash = id;
     this.plugin = plugin;
-    this.series = series;
-    this.protocol = request.protocol;
+    const inFlight = this.inFlight;
+    inFlight.series = series;
+    inFlight.protocol = request.protocol;
+    inFlight.startedAt = now();
     this.form = request.form;
     this.serialization = request.serialization;
     this.isAnswered = false;
-    this.startedAt = now();
     this.requestBytes = 0;
     this.responseBytes = 0;
     this.asked.clear();
     this.answered.clear();
-    this.add(Metric.REQUESTS_ACTIVE, 1);
+    plugin.ledger.begin(inFlight);
   }
 
   /** `size` bytes of the request's body; call it in their callback only. */
@@ -75,7 +76,7 @@ export class HttpCall {
 
   /** The request's trailers are open: protected keys go away there too. */
   onRequestTrailers(): void {
-    const routing = this.plugin.config.routing;
+    const routing = this.plugin.settings.routing;
     if (routing) protectTrailers(routing);
   }
 
@@ -95,10 +96,7 @@ export class HttpCall {
 
   /** The stream has ended; the call is not to be used any more until it is started again. */
   end(): void {
-    if (!this.isAnswered) {
-      this.countRequest();
-      this.add(Metric.UNANSWERED, 1, closedBy());
-    }
+    if (!this.isAnswered) this.endWith(this.plugin.ledger.ending.unanswered(closedBy()));
     this.plugin.release();
   }
 
@@ -122,27 +120,28 @@ export class HttpCall {
         outcome = Outcome.SUCCESS;
       }
     }
-    this.countRequest();
-    this.add(Metric.RESPONSES, 1, status, outcome);
-    this.add(Metric.RESPONSE_BYTES, this.responseBytes);
-    this.plugin.recorder.recordDuration(this.series, this.startedAt, now(), this.protocol);
+    const ending = this.plugin.ledger.ending;
+    this.endWith(ending.answer(EndKind.ANSWERED, status, outcome, this.responseBytes, now()));
   }
 
-  private countRequest(): void {
-    this.add(Metric.REQUESTS, 1, this.kind(), this.serialization);
-    this.add(Metric.REQUEST_BYTES, this.requestBytes);
-    this.add(Metric.REQUESTS_ACTIVE, -1);
+  /** Only now it is known what the request was. */
+  private endWith(ending: Ending): void {
+    const ledger = this.plugin.ledger;
+    const inFlight = this.inFlight;
+    ledger.asked(
+      inFlight.series,
+      inFlight.protocol,
+      this.kind(),
+      this.serialization,
+      this.requestBytes,
+    );
+    ledger.end(inFlight, ending);
   }
 
   private kind(): CallKind {
     if (this.form == Form.GRPC_WEB) return CallKind.UNKNOWN;
     if (this.asked.isStream) return this.answered.isStream ? CallKind.BIDI : CallKind.CLIENT_STREAM;
     return this.answered.isStream ? CallKind.SERVER_STREAM : CallKind.UNARY;
-  }
-
-  private add(metric: Metric, amount: i64, firstLabel: u32 = 0, secondLabel: u32 = 0): void {
-    const key = cellKey(metric, firstLabel, secondLabel, this.protocol);
-    this.plugin.recorder.add(this.series, key, amount);
   }
 }
 

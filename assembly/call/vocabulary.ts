@@ -1,48 +1,7 @@
 /**
- * What the metrics are called and which labels they carry: the only place that knows their names.
- *
- * The ABI has no labels, so they are written into the metric's name and Envoy's `stats_tags` cut them
- * out again:
- *
- *     dubbo_interface=.=com.k8s.User.UserProvider;.;dubbo_method=.=GetUser;.; … dubbo_requests_total
- *
- * with one regex `(T=\.=(.*?);\.;)` for each label T (Envoy's and Istio's own convention, see
- * `extraStatTags` in Istio's mesh configuration). The regexes are not anchored: no label's name may be
- * the end of another's, and no value may hold `;.;`.
+ * The words for what a call is and how it ends: each an enum, and beside it its words as metrics, logs
+ * and spans show them, in the order of the numbers.
  */
-
-/** Every metric; a cell's key has it in its low byte. */
-export const enum Metric {
-  REQUESTS,
-  RESPONSES,
-  DURATION,
-  REQUESTS_ACTIVE,
-  REQUEST_BYTES,
-  RESPONSE_BYTES,
-  UNANSWERED,
-  UNTRACKED,
-  UNMATCHED_RESPONSES,
-  EVENTS,
-  DECODE_ERRORS,
-  CONNECTIONS,
-  CONNECTIONS_ACTIVE,
-  PASSTHROUGH_CONNECTIONS,
-  ROUTED,
-  UNREWRITTEN,
-  REFUSED_CONNECTIONS,
-  MISROUTED,
-  UNROUTED_CONNECTIONS,
-  GUARDED,
-}
-
-/** Their names in the order of their numbers, each behind `dubbo_`; `DURATION` has its unit appended. */
-export const METRIC_NAMES =
-  "requests_total responses_total request_duration_ requests_active request_bytes_total response_bytes_total unanswered_requests_total untracked_requests_total unmatched_responses_total events_total decode_errors_total connections_total connections_active passthrough_connections_total routed_requests_total unrewritten_requests_total refused_connections_total misrouted_requests_total unrouted_connections_total guarded_requests_total";
-
-/** Whether the metric goes up and down. */
-export function isGauge(metric: Metric): bool {
-  return metric == Metric.REQUESTS_ACTIVE || metric == Metric.CONNECTIONS_ACTIVE;
-}
 
 /** Which side of a call this proxy stands on. */
 export const enum Side {
@@ -50,7 +9,7 @@ export const enum Side {
   PROVIDER,
 }
 
-/** Values of label `dubbo_side`, as all of these in the order of their numbers. */
+/** Values of label `dubbo_side`. */
 export const SIDE_NAMES = "consumer provider";
 
 /** Which protocol a call is made in: label `dubbo_protocol`. */

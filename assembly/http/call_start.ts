@@ -1,9 +1,11 @@
 /**
  * The headers of a request into a call: what it calls, which way it goes, and where it is counted.
  */
+import { Name } from "../call/names";
+import { Call } from "../call/call";
 import { Series } from "../metrics/series";
 import { Plugin } from "../plugin";
-import { protectHeaders, routeHeaders } from "./header_router";
+import { protectHeaders, routeHeaders } from "./header_routing";
 import { Form, HttpRequest } from "./http_request";
 
 /**
@@ -13,25 +15,32 @@ import { Form, HttpRequest } from "./http_request";
  * @returns where the call is to be counted, or null where it is none. A call uses the plugin: release it
  */
 export function readCall(plugin: Plugin, request: HttpRequest): Series | null {
-  const routing = plugin.config.routing;
+  const routing = plugin.settings.routing;
   const isProtected = routing ? routing.hasProtectedKeys : false;
   if (!isProtected && !request.mayBeCall()) return null;
   // It may ask the host for the side, so before anything is read.
   plugin.retain();
   request.read(plugin.query);
   const isCall = request.form != Form.NONE;
-  if (routing && isCall) routeHeaders(plugin, routing, request);
+  const call = describe(plugin, request);
+  if (routing && isCall) routeHeaders(plugin, routing, request, call);
   else if (routing && isProtected) protectHeaders(routing);
   if (!isCall) {
     plugin.release();
     return null;
   }
-  const registry = plugin.registry;
-  return registry.resolve(
-    plugin.side,
-    request.interfaceName,
-    request.method,
-    request.version,
-    request.group,
-  );
+  return plugin.registry.resolve(call);
+}
+
+/** The call that `request` has just read. */
+function describe(plugin: Plugin, request: HttpRequest): Call {
+  const call = plugin.call;
+  call.side = plugin.side;
+  call.protocol = request.protocol;
+  call.attachmentsRead = true;
+  call.name(Name.INTERFACE).point(request.interfaceName);
+  call.name(Name.METHOD).point(request.method);
+  call.setVersion(request.version);
+  call.name(Name.GROUP).point(request.group);
+  return call;
 }

@@ -1,7 +1,7 @@
 /**
- * gRPC's statuses: their names, and which one a response means.
+ * Which of gRPC's statuses a response means.
  *
- * Sources: https://grpc.github.io/grpc/core/md_doc_statuscodes.html for the numbers and names,
+ * Sources: https://grpc.github.io/grpc/core/md_doc_statuscodes.html for the numbers,
  * …/md_doc_http-grpc-status-mapping.html for responses that have only an HTTP status.
  */
 import { Span } from "../wire/span";
@@ -13,10 +13,6 @@ const UNIMPLEMENTED: u32 = 12;
 const INTERNAL: u32 = 13;
 const UNAVAILABLE: u32 = 14;
 const UNAUTHENTICATED: u32 = 16;
-
-/** Their names in the order of their numbers. */
-export const GRPC_STATUS_NAMES =
-  "OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS PERMISSION_DENIED RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED INTERNAL UNAVAILABLE DATA_LOSS UNAUTHENTICATED";
 
 /** Reads the header `grpc-status`: a status, and UNKNOWN for what is none, as gRPC's libraries do. */
 export function parseGrpcStatus(value: Span): u32 {

@@ -8,8 +8,8 @@
  *     slot = hash of the head ─▶ one head, or none: a table without chains, so it needs no bound but its
  *     size. A head that was met since it was last in the way keeps its slot once more.
  */
-import { Side } from "../metrics/names";
-import { FOR_GOOD } from "../metrics/registry";
+import { Side } from "../call/vocabulary";
+import { EVERY_PERIOD } from "../metrics/registry";
 import { Series } from "../metrics/series";
 import { sameWords } from "../wire/bytes";
 import { hashWords } from "../wire/hash";
@@ -35,7 +35,7 @@ class KnownHead {
   hash: u64 = 0;
   /** Length, serialization and side in one number. */
   kind: u32 = 0;
-  /** The flush period in which it is right, or `FOR_GOOD`. */
+  /** The flush period in which it is right, or `EVERY_PERIOD`. */
   period: u32 = 0;
   wasMet: bool = false;
   // Its bytes lie behind it.
@@ -95,7 +95,7 @@ export class KnownHeads {
   /**
    * Remembers that the head at `p` stands for `series`.
    *
-   * @param period the flush period in which it does, or `FOR_GOOD`
+   * @param period the flush period in which it does, or `EVERY_PERIOD`
    */
   learn(side: Side, serialization: u8, p: usize, length: u32, series: Series, period: u32): void {
     if (length < SHORTEST || length > LONGEST) return;
@@ -146,7 +146,7 @@ export class KnownHeads {
 
   @inline
   private known(head: KnownHead, p: usize, length: u32, period: u32): Series | null {
-    if (head.period != FOR_GOOD && head.period != period) return null;
+    if (head.period != EVERY_PERIOD && head.period != period) return null;
     if (!sameWords(bytesOf(head), p, length)) return null;
     head.wasMet = true;
     this.last = head;

@@ -1,13 +1,13 @@
 /**
  * What a routed connection remembers of its requests, and what it tells of them.
  */
-import { Metric } from "../metrics/names";
+import { Metric } from "../metrics/definitions";
 import { Plugin } from "../plugin";
 import { Routing } from "../routing/routing";
 import { sameBytes } from "../wire/bytes";
 import { Span } from "../wire/span";
-import { Decision, takenCluster } from "./router";
-import { tellNames } from "./told_names";
+import { Decision, takenCluster } from "./request_routing";
+import { hashOfNames, tellNames } from "../routing/access_log";
 
 /** What a routed connection remembers of its requests. */
 @unmanaged
@@ -25,13 +25,13 @@ export class Route {
 
 /** Counts a request that alone would have gone to another cluster, and tells the access log its names. */
 export function noteRoute(plugin: Plugin, routing: Routing, route: Route): void {
-  const isKnown = routing.choosesCluster && !routing.isUndecided;
+  const isKnown = routing.choosesCluster && !routing.rules.isUndecided;
   if (isKnown && !sameText(takenCluster, route.cluster)) plugin.add(Metric.MISROUTED, 1);
   if (!routing.filterState || !plugin.invocation.headRead) return;
-  const names = routing.call.hash();
+  const names = hashOfNames(plugin.call);
   if (names == route.lastNames) return;
   route.lastNames = names;
-  tellNames(routing.call);
+  tellNames(plugin.call);
 }
 
 function sameText(a: Span | null, b: Span | null): bool {

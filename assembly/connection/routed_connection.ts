@@ -25,18 +25,19 @@ import { BufferType, fetch, lastLength, replaceStart } from "../host/buffers";
 import { setTcpProxyCluster } from "../host/filter_state";
 import { now } from "../host/clock";
 import { closeDownstream, continueDownstream } from "../host/stream";
-import { Metric, Obstacle } from "../metrics/names";
+import { Obstacle } from "../call/vocabulary";
+import { Metric } from "../metrics/definitions";
 import { Plugin } from "../plugin";
 import { Routing } from "../routing/routing";
 import { readInvocation } from "../serialization/bodies";
 import { Output } from "../wire/output";
 import { INCOMPLETE } from "../wire/position";
-import { CallTable } from "./calls";
+import { InFlightTable } from "../ledger/in_flight";
 import { Connection } from "./connection";
 import { HeldFrame } from "./held_frame";
 import { Route } from "./route";
-import { Decision } from "./router";
-import { SourceAddress } from "./source_address";
+import { Decision } from "./request_routing";
+import { SourceAddress } from "../host/source_address";
 
 /** Rewritten reads are put together in a buffer that keeps at most this many bytes of room. */
 const KEPT_ROOM: u32 = 256 * 1024;
@@ -67,7 +68,7 @@ export class RoutedConnection extends Connection {
   /** Whether the client's bytes go nowhere any more. */
   private isRefused: bool = false;
 
-  constructor(contextId: u32, plugin: Plugin, table: CallTable, routing: Routing) {
+  constructor(contextId: u32, plugin: Plugin, table: InFlightTable, routing: Routing) {
     super(contextId, plugin, table);
     this.routing = routing;
     this.route = this.memory;
@@ -113,7 +114,7 @@ export class RoutedConnection extends Connection {
    */
   onRoutedData(size: u32, isEnd: bool): bool {
     const routing = this.routing;
-    if (routing.usesAddress) routing.call.address = this.address.get();
+    if (routing.usesAddress) this.plugin.call.address = this.address.get();
     if (this.isUndecided) {
       stopWaiting(this);
       this.routing.earlyDataComes = true;
@@ -152,10 +153,9 @@ export class RoutedConnection extends Connection {
     }
     if (there == length) invocation.endBody(result, body + there);
     if (!invocation.headRead) return true;
-    plugin.describeCall(routing.call);
-    const rule = routing.ruleFor(invocation.attachmentsRead || !routing.usesAttachments);
+    const rule = routing.rules.find(plugin.describeCall(plugin.side));
     const cluster = rule ? rule.cluster : null;
-    if (cluster && setTcpProxyCluster(cluster, routing.output)) this.memory.cluster = cluster;
+    if (cluster && setTcpProxyCluster(cluster, routing.message)) this.memory.cluster = cluster;
     return true;
   }
 
@@ -193,7 +193,8 @@ export class RoutedConnection extends Connection {
     const routing = this.routing;
     const route = this.memory;
     const held = this.heldFrame;
-    const out = routing.read;
+    const splice = this.plugin.splice;
+    const out = splice.out;
     const end = start + size;
     let p = start;
     // Bytes before it are in `out`, in the held frame, or nowhere any more.
@@ -237,7 +238,7 @@ export class RoutedConnection extends Connection {
           return this.refuse(size, Obstacle.TOO_LARGE);
         }
         const passing = frame - held.length;
-        const isBeyond = bodyLengthOf(header) > this.plugin.config.maxBodyBytes;
+        const isBeyond = bodyLengthOf(header) > this.plugin.settings.maxBodyBytes;
         this.goOnUnheld(out);
         if (isBeyond) {
           // The reader gives up here; a length near 2^32 must not be added to.
@@ -269,7 +270,7 @@ export class RoutedConnection extends Connection {
       p += missing;
       route.isHeld = true;
       route.decision = Decision.KEEP;
-      routing.before.set(copied, isHeld ? 0 : <u32>(before - copied));
+      splice.before.set(copied, isHeld ? 0 : <u32>(before - copied));
       this.take(this.downstream, whole, frame);
       route.isHeld = false;
       if (route.decision == Decision.REFUSE) return this.cutOff(size);
@@ -319,7 +320,7 @@ export class RoutedConnection extends Connection {
 
   private isTooLong(header: usize): bool {
     const length = bodyLengthOf(header);
-    if (length > this.plugin.config.maxBodyBytes) return true;
+    if (length > this.plugin.settings.maxBodyBytes) return true;
     const flag = flagOf(header);
     return isRequest(flag) && !isEvent(flag) && length > this.routing.maxRewriteBytes;
   }

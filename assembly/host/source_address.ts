@@ -4,8 +4,8 @@
  * Envoy gives it as text with a port: `10.1.2.3:5555` or `[2001:db8::1]:5555`. A client on a socket of
  * the file system has none, and meets no condition on addresses.
  */
-import { sourceAddress } from "../host/properties";
-import { ADDRESS_LENGTH, parseAddress } from "../routing/address_match";
+import { sourceAddress } from "./properties";
+import { ADDRESS_LENGTH, parseAddress } from "../wire/address";
 import { Span } from "../wire/span";
 
 const COLON: u8 = 0x3a;

@@ -2,7 +2,7 @@
  * One direction of a connection: its frames, and what was understood of the frame that is passing.
  */
 import { FrameReader } from "../dubbo/frame_reader";
-import { Direction, EventLabel, Outcome, Reason } from "../metrics/names";
+import { Direction, EventLabel, Outcome, Reason } from "../call/vocabulary";
 import { Series } from "../metrics/series";
 
 
@@ -11,7 +11,7 @@ import { Series } from "../metrics/series";
 export class Half extends FrameReader {
   /** The series of the call whose request is passing. */
   series: Series | null = null;
-  // Names of metrics/names.ts in one byte each: every connection has two of these.
+  // Words of call/vocabulary.ts in one byte each: every connection has two of these.
   /** Who sends the bytes of this half: a `Direction`. */
   direction: u8;
   /** The outcome of the response that is passing: an `Outcome`. */

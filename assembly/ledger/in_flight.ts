@@ -5,7 +5,7 @@
  * connection, oldest first. So an idle connection costs nothing here, and calls that ended are used
  * again for the next ones.
  */
-import { Direction } from "../metrics/names";
+import { Direction, Protocol } from "../call/vocabulary";
 import { Series } from "../metrics/series";
 import { hashU64 } from "../wire/hash";
 import { HashTable } from "../wire/hash_table";
@@ -19,14 +19,15 @@ const MAX_CALLS: u32 = 262144;
 
 @unmanaged
 @final
-export class Call {
+export class InFlight {
   /** For the table. */
   hash: u32 = 0;
-  hashNext: Call | null = null;
+  hashNext: InFlight | null = null;
   /** The connection's next older and next younger call; `older` also links unused ones. */
-  older: Call | null = null;
-  younger: Call | null = null;
-  list: CallList;
+  older: InFlight | null = null;
+  younger: InFlight | null = null;
+  /** Null for a call over HTTP, which its stream finds. */
+  list: InFlightList | null;
   series: Series;
   id: u64 = 0;
   /** No older call of its connection, in either direction, has a higher id than this, nor has it itself. */
@@ -37,8 +38,9 @@ export class Call {
   direction: Direction = Direction.DOWNSTREAM;
   /** The request's serialization id. */
   serialization: u8 = 0;
+  protocol: Protocol = Protocol.DUBBO;
 
-  constructor(list: CallList, series: Series) {
+  constructor(list: InFlightList | null, series: Series) {
     this.list = list;
     this.series = series;
   }
@@ -47,18 +49,18 @@ export class Call {
 /** The calls in flight of one connection. */
 @unmanaged
 @final
-export class CallList {
-  oldest: Call | null = null;
-  youngest: Call | null = null;
+export class InFlightList {
+  oldest: InFlight | null = null;
+  youngest: InFlight | null = null;
   count: u32 = 0;
 }
 
 /** The table of all calls; one in each VM. */
 @unmanaged
 @final
-export class CallTable {
-  private table: HashTable<Call> = new HashTable<Call>();
-  private unused: Call | null = null;
+export class InFlightTable {
+  private table: HashTable<InFlight> = new HashTable<InFlight>();
+  private unused: InFlight | null = null;
   private seed: u64;
 
   /** @param seed for the hashes of request ids, which peers choose */
@@ -72,7 +74,7 @@ export class CallTable {
   }
 
   /** The call of `list` with this direction and id, or null. */
-  find(list: CallList, direction: Direction, id: u64): Call | null {
+  find(list: InFlightList, direction: Direction, id: u64): InFlight | null {
     // Providers mostly answer in order.
     const oldest = list.oldest;
     if (!oldest) return null;
@@ -88,27 +90,27 @@ export class CallTable {
 
   /** Whether a call of `list` may have this id: callers count up, and then it is new. */
   @inline
-  mayHave(list: CallList, id: u64): bool {
+  mayHave(list: InFlightList, id: u64): bool {
     const youngest = list.youngest;
     return youngest !== null && <i64>id <= youngest.highestId;
   }
 
-  /** Follows a call from `startedAt` (ns) on; there must be none like it, and room. */
+  /** Follows a call from `startedAt` (ns) on, and answers it; there must be none like it, and room. */
   start(
-    list: CallList,
+    list: InFlightList,
     direction: Direction,
     id: u64,
     serialization: u8,
     series: Series,
     startedAt: u64,
-  ): void {
+  ): InFlight {
     let call = this.unused;
     if (call) {
       this.unused = call.older;
       call.list = list;
       call.series = series;
     } else {
-      call = new Call(list, series);
+      call = new InFlight(list, series);
     }
     call.id = id;
     call.direction = direction;
@@ -129,12 +131,13 @@ export class CallTable {
     }
     list.youngest = call;
     list.count++;
+    return call;
   }
 
   /** Ends following `call`, which may not be used afterwards. */
-  end(call: Call): void {
+  end(call: InFlight): void {
     this.table.remove(call);
-    const list = call.list;
+    const list = call.list!;
     const older = call.older;
     const younger = call.younger;
     if (older) older.younger = younger;
@@ -148,7 +151,7 @@ export class CallTable {
 
 
   @inline
-  private hashOf(list: CallList, direction: Direction, id: u64): u32 {
+  private hashOf(list: InFlightList, direction: Direction, id: u64): u32 {
     const owner = changetype<usize>(list) | (direction as usize);
     return <u32>hashU64(this.seed ^ ((<u64>owner) << 32), id);
   }

@@ -1,6 +1,7 @@
 /**
  * What the rules say of the request that was just read, carried out on its bytes.
  */
+import { AttachmentChange } from "../dubbo/attachment_change";
 import {
   BODY_LENGTH_OFFSET,
   bodyLengthOf,
@@ -9,11 +10,12 @@ import {
   serializationOf,
 } from "../dubbo/header";
 import { FASTJSON2, HESSIAN2 } from "../dubbo/tables";
-import { Metric, Obstacle } from "../metrics/names";
+import { Obstacle } from "../call/vocabulary";
+import { Metric } from "../metrics/definitions";
 import { cellKey } from "../metrics/series";
 import { Plugin } from "../plugin";
 import { Routing } from "../routing/routing";
-import { Rule } from "../routing/rule";
+import { RoutingRule } from "../routing/routing_rule";
 import { rewriteAttachments } from "../serialization/rewrite";
 import { Span } from "../wire/span";
 
@@ -21,7 +23,7 @@ import { Span } from "../wire/span";
 export const enum Decision {
   /** They go on as they are. */
   KEEP,
-  /** What was appended to the routing's `read` goes on in their place. */
+  /** What was appended to the plugin's splice goes on in their place. */
   REWRITE,
   /** They must not go on, and nothing behind them. */
   REFUSE,
@@ -48,17 +50,13 @@ export function decide(
   isHeld: bool,
 ): Decision {
   takenCluster = null;
-  routing.isUndecided = false;
+  routing.rules.isUndecided = false;
   const invocation = plugin.invocation;
   const end = body + bodyLength;
   const isWhole = bodyLength == bodyLengthOf(header);
   if (isWhole) invocation.endBody(result, end);
-  const canRead = invocation.attachmentsRead || !routing.usesAttachments;
-  let rule: Rule | null = null;
-  if (invocation.headRead) {
-    plugin.describeCall(routing.call);
-    rule = routing.ruleFor(canRead);
-  }
+  let rule: RoutingRule | null = null;
+  if (invocation.headRead) rule = routing.rules.find(plugin.describeCall(plugin.side));
   if (rule) {
     plugin.recorder.add(rule.series, cellKey(Metric.ROUTED), 1);
     takenCluster = rule.cluster;
@@ -69,11 +67,12 @@ export function decide(
   const isSure = !invocation.isDoubtful || !routing.hasProtectedKeys;
   if (invocation.attachmentsRead && isHeld && isSure) {
     if (!change.changesAnything()) return Decision.KEEP;
-    if (rewrite(routing, plugin, header, body, end)) return Decision.REWRITE;
+    if (rewrite(plugin, change, header, body, end)) return Decision.REWRITE;
     obstacle = Obstacle.REFERENCES;
   } else {
     // Nothing is known of what the caller wrote: it is no loss only where no rule would change it.
-    const isLoss = routing.isUndecided || routing.hasProtectedKeys || changesUnread(rule);
+    const isLoss =
+      routing.rules.isUndecided || routing.hasProtectedKeys || (rule !== null && rule.mayChange);
     if (!routing.rewrites || !isLoss) return Decision.KEEP;
     obstacle = obstacleOf(header, isWhole && isHeld);
   }
@@ -83,32 +82,34 @@ export function decide(
   return Decision.REFUSE;
 }
 
-function changesUnread(rule: Rule | null): bool {
-  if (!rule) return false;
-  return !rule.change.isEmpty || rule.choices !== null;
-}
-
 function obstacleOf(header: usize, isWhole: bool): Obstacle {
   const serialization = serializationOf(flagOf(header));
   if (serialization != HESSIAN2 && serialization != FASTJSON2) return Obstacle.SERIALIZATION;
   return isWhole ? Obstacle.UNDECODABLE : Obstacle.TOO_LARGE;
 }
 
-/** Appends what goes on before the frame, and the changed frame, to the routing's `read`; or nothing. */
-function rewrite(routing: Routing, plugin: Plugin, header: usize, body: usize, end: usize): bool {
+/** Appends what goes on before the frame, and the changed frame, to the plugin's splice; or nothing. */
+function rewrite(
+  plugin: Plugin,
+  change: AttachmentChange,
+  header: usize,
+  body: usize,
+  end: usize,
+): bool {
   const invocation = plugin.invocation;
-  const out = routing.read;
+  const out = plugin.splice.out;
+  const before = plugin.splice.before;
   const start = invocation.attachmentsStart;
   const behind = invocation.attachmentsEnd;
   const length = out.length;
-  out.write(routing.before.start, routing.before.length);
+  out.write(before.start, before.length);
   const frame = out.length;
   const isInOnePiece = body == header + HEADER_LENGTH;
   if (!isInOnePiece) out.write(header, HEADER_LENGTH);
   const first = isInOnePiece ? header : body;
   out.write(first, <u32>(start - first));
   const serialization = serializationOf(flagOf(header));
-  if (!rewriteAttachments(serialization, start, behind, routing.protectedKeys, out)) {
+  if (!rewriteAttachments(serialization, start, behind, change, out)) {
     out.cut(length);
     return false;
   }

@@ -12,11 +12,11 @@ export const enum MatchKind {
 }
 
 /** No signature: of a text of less than four bytes, or a condition that more than one text meets. */
-export const UNSIGNED: u32 = 0;
+export const NO_SIGNATURE: u32 = 0;
 
 /** A number that texts hardly ever share: their length and last four bytes, in which names differ most. */
 export function signatureOf(text: usize, length: u32): u32 {
-  return length < 4 ? UNSIGNED : load<u32>(text + length - 4) ^ (length << 24);
+  return length < 4 ? NO_SIGNATURE : load<u32>(text + length - 4) ^ (length << 24);
 }
 
 
@@ -35,9 +35,9 @@ export class TextMatch {
     memory.copy(this.bytes, text, length);
   }
 
-  /** The signature of all texts that meet the condition, or `UNSIGNED`. */
+  /** The signature of all texts that meet the condition, or `NO_SIGNATURE`. */
   get signature(): u32 {
-    return this.kind == MatchKind.EXACT ? signatureOf(this.bytes, this.length) : UNSIGNED;
+    return this.kind == MatchKind.EXACT ? signatureOf(this.bytes, this.length) : NO_SIGNATURE;
   }
 
   /** Whether the condition holds for `text`; a null is an empty text. */

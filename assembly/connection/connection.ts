@@ -18,14 +18,9 @@ import {
   serializationOf,
   statusOf,
 } from "../dubbo/header";
-import {
-  EventKind,
-  knownSerialization,
-  knownStatus,
-  ResultKind,
-  SERVER_ERROR,
-  STATUS_OK,
-} from "../dubbo/tables";
+import { EventKind, ResultKind, SERVER_ERROR, STATUS_OK } from "../dubbo/tables";
+import { knownSerialization } from "../call/serializations";
+import { dubboStatus } from "../call/statuses";
 import { BufferType, fetch, lastLength } from "../host/buffers";
 import { now } from "../host/clock";
 import {
@@ -33,23 +28,25 @@ import {
   ClosedBy,
   Direction,
   EventLabel,
-  Metric,
   Outcome,
+  Protocol,
   Reason,
   Side,
-} from "../metrics/names";
-import { NOT_AT_ALL } from "../metrics/registry";
-import { cellKey, Series } from "../metrics/series";
+} from "../call/vocabulary";
+import { Metric } from "../metrics/definitions";
+import { NO_PERIOD } from "../metrics/registry";
+import { Series } from "../metrics/series";
 import { Plugin } from "../plugin";
 import { headLength } from "../serialization/head_length";
 import { NO_KIND, readEventKind, readInvocation, readResultKind } from "../serialization/bodies";
 import { failed, INCOMPLETE, UNSUPPORTED } from "../wire/position";
-import { Call, CallList, CallTable } from "./calls";
+import { InFlight, InFlightList, InFlightTable } from "../ledger/in_flight";
+import { EndKind, Ending } from "../ledger/ledger";
 import { holdUnfinished } from "./guard";
 import { Half } from "./half";
 import { HeldFrame } from "./held_frame";
 import { noteRoute, Route } from "./route";
-import { decide } from "./router";
+import { decide } from "./request_routing";
 
 /**
  * Bytes fetched from the host at once. Each fetch costs the host about 0.6 µs, so it should bring all
@@ -71,10 +68,10 @@ export class Connection {
   hash: u32;
   hashNext: Connection | null = null;
   protected plugin: Plugin;
-  protected table: CallTable;
+  protected table: InFlightTable;
   protected downstream: Half = new Half(Direction.DOWNSTREAM);
   private upstream: Half = new Half(Direction.UPSTREAM);
-  private calls: CallList = new CallList();
+  private calls: InFlightList = new InFlightList();
   private closedBy: ClosedBy = ClosedBy.UNKNOWN;
   protected isPassedThrough: bool = false;
   /** The beginning of an answer, where answers are guarded. */
@@ -87,11 +84,11 @@ export class Connection {
    * @param plugin whose configuration holds for it
    * @param table where its calls in flight are kept
    */
-  constructor(contextId: u32, plugin: Plugin, table: CallTable) {
+  constructor(contextId: u32, plugin: Plugin, table: InFlightTable) {
     this.hash = contextId;
     this.plugin = plugin;
     this.table = table;
-    if (plugin.config.guard) this.heldAnswer = new HeldFrame();
+    if (plugin.guard) this.heldAnswer = new HeldFrame();
     plugin.retain();
     plugin.add(Metric.CONNECTIONS, 1);
     plugin.add(Metric.CONNECTIONS_ACTIVE, 1);
@@ -99,7 +96,7 @@ export class Connection {
 
   /** Address of this connection if it is a `RoutedConnection`, else 0. */
   get asRouted(): usize {
-    return this.plugin.config.routing ? changetype<usize>(this) : 0;
+    return this.plugin.settings.routing ? changetype<usize>(this) : 0;
   }
 
   /** The host's number of the connection. */
@@ -148,7 +145,7 @@ export class Connection {
       this.endHalf(this.downstream);
       this.endHalf(this.upstream);
     }
-    this.dropCalls(Metric.UNANSWERED, this.closedBy);
+    this.endCalls(plugin.ledger.ending.unanswered(this.closedBy));
     plugin.add(Metric.CONNECTIONS_ACTIVE, -1);
     plugin.flush();
     this.downstream.releaseCarry();
@@ -199,7 +196,7 @@ export class Connection {
   }
 
   private takeSteps(half: Half): void {
-    const maxBody = this.plugin.config.maxBodyBytes;
+    const maxBody = this.plugin.settings.maxBodyBytes;
     const requestWindow = this.plugin.requestWindow;
     while (true) {
       const whole = half.takeWhole(maxBody, requestWindow);
@@ -255,7 +252,7 @@ export class Connection {
     }
     const result = readInvocation(serialization, half.body, end, invocation);
     if (result == INCOMPLETE && !half.bodyComplete && half.keep()) return false;
-    const routing = plugin.config.routing;
+    const routing = plugin.settings.routing;
     if (routing && half.direction == Direction.DOWNSTREAM) {
       const route = this.route!;
       route.decision = decide(
@@ -286,18 +283,12 @@ export class Connection {
       half.setFault(Reason.MALFORMED_ATTACHMENTS);
     }
     if (half.isStarved) half.setFault(Reason.OVERLOAD);
-    const series = registry.resolve(
-      side,
-      plugin.calledInterface,
-      invocation.method,
-      invocation.serviceVersion,
-      plugin.calledGroup,
-    );
+    const series = registry.resolve(plugin.describeCall(side));
     half.series = series;
     // A generic call's method stands behind its head.
     if (heads && result == half.body + head && !half.hasFault && !invocation.isGeneric) {
       const goodIn = registry.periodOf(series);
-      if (goodIn != NOT_AT_ALL) {
+      if (goodIn != NO_PERIOD) {
         heads.learn(side, serialization, half.body, head, series, goodIn);
       }
     }
@@ -351,35 +342,30 @@ export class Connection {
     const flag = flagOf(header);
     const series = half.series!;
     half.series = null;
-    const recorder = this.plugin.recorder;
     const bytes = <i64>HEADER_LENGTH + bodyLengthOf(header);
-    const call = isTwoway(flag) ? CallKind.TWOWAY : CallKind.ONEWAY;
+    const kind = isTwoway(flag) ? CallKind.TWOWAY : CallKind.ONEWAY;
     const serialization = knownSerialization(serializationOf(flag));
-    recorder.addForCall(series, cellKey(Metric.REQUESTS, call, serialization), 1);
-    recorder.addForCall(series, cellKey(Metric.REQUEST_BYTES), bytes);
-    if (call == CallKind.TWOWAY) this.follow(half, header, series, time);
+    this.plugin.ledger.asked(series, Protocol.DUBBO, kind, serialization, bytes);
+    if (kind == CallKind.TWOWAY) this.follow(half, header, series, time);
   }
 
   private follow(half: Half, header: usize, series: Series, time: u64): void {
     const direction = <Direction>half.direction;
     const id = requestIdOf(header);
     const serialization = serializationOf(flagOf(header));
+    const ledger = this.plugin.ledger;
     const table = this.table;
     const calls = this.calls;
     if (table.mayHave(calls, id)) {
       const twin = table.find(calls, direction, id);
-      if (twin) this.drop(twin, Metric.UNTRACKED, 0);
+      if (twin) this.endCall(twin, ledger.ending.untracked());
     }
-    if (calls.count >= this.plugin.config.maxInFlight || table.isFull) {
+    if (calls.count >= this.plugin.settings.maxInFlight || table.isFull) {
       const oldest = calls.oldest;
-      if (!oldest) {
-        this.plugin.recorder.add(series, cellKey(Metric.UNTRACKED), 1);
-        return;
-      }
-      this.drop(oldest, Metric.UNTRACKED, 0);
+      if (!oldest) return ledger.neverFollowed(series);
+      this.endCall(oldest, ledger.ending.untracked());
     }
-    table.start(calls, direction, id, serialization, series, time);
-    this.plugin.recorder.addForCall(series, cellKey(Metric.REQUESTS_ACTIVE), 1);
+    ledger.begin(table.start(calls, direction, id, serialization, series, time));
   }
 
   private onResponse(half: Half, header: usize, time: u64): void {
@@ -391,22 +377,24 @@ export class Connection {
       return;
     }
     const bytes = HEADER_LENGTH + bodyLengthOf(header);
-    this.countAnswer(call, knownStatus(statusOf(header)), half.outcome, bytes, time);
+    const status = dubboStatus(statusOf(header));
+    const ending = plugin.ledger.ending;
+    this.endCall(call, ending.answer(EndKind.ANSWERED, status, half.outcome, bytes, time));
   }
 
   /** Answers, in the server's place, all calls of the client that have no answer. */
   private answerCalls(): void {
     if (time == 0) time = now();
     this.takeUnfinishedRequest();
-    const guard = this.plugin.config.guard!;
-    const recorder = this.plugin.recorder;
+    const guard = this.plugin.guard!;
+    const ending = this.plugin.ledger.ending;
+    const status = dubboStatus(SERVER_ERROR);
     let call = this.calls.oldest;
     while (call) {
       const next = call.younger;
       if (call.direction == Direction.DOWNSTREAM) {
         const bytes = guard.answer(call.id, call.serialization);
-        recorder.add(call.series, cellKey(Metric.GUARDED), 1);
-        this.countAnswer(call, SERVER_ERROR, <u8>Outcome.ERROR, bytes, time);
+        this.endCall(call, ending.answer(EndKind.GUARDED, status, Outcome.ERROR, bytes, time));
       }
       call = next;
     }
@@ -429,17 +417,6 @@ export class Connection {
     this.onRequest(half, half.header, time);
   }
 
-  /** Counts an answer of `bytes` to `call`, which ends with it. */
-  private countAnswer(call: Call, status: u32, outcome: u8, bytes: i64, time: u64): void {
-    const series = call.series;
-    const recorder = this.plugin.recorder;
-    recorder.addForCall(series, cellKey(Metric.RESPONSES, status, outcome), 1);
-    recorder.addForCall(series, cellKey(Metric.RESPONSE_BYTES), bytes);
-    recorder.addForCall(series, cellKey(Metric.REQUESTS_ACTIVE), -1);
-    recorder.recordDuration(series, call.startedAt, time);
-    this.table.end(call);
-  }
-
   protected passThrough(half: Half, step: Step): void {
     const plugin = this.plugin;
     if (step == Step.TOO_LARGE) plugin.add(Metric.DECODE_ERRORS, 1, Reason.BODY_TOO_LARGE);
@@ -451,26 +428,23 @@ export class Connection {
     this.downstream.releaseCarry();
     this.upstream.releaseCarry();
     // They may well be answered, but it will not be seen.
-    this.dropCalls(Metric.UNTRACKED, 0);
+    this.endCalls(plugin.ledger.ending.untracked());
   }
 
   private endHalf(half: Half): void {
     if (half.insideFrame) this.plugin.add(Metric.DECODE_ERRORS, 1, Reason.TRUNCATED_FRAME);
   }
 
-  private dropCalls(metric: Metric, label: u32): void {
+  private endCalls(ending: Ending): void {
     let call = this.calls.oldest;
     while (call) {
-      this.drop(call, metric, label);
+      this.endCall(call, ending);
       call = this.calls.oldest;
     }
   }
 
-  /** Ends following a call without an answer, which `metric` counts. */
-  private drop(call: Call, metric: Metric, label: u32): void {
-    const recorder = this.plugin.recorder;
-    recorder.add(call.series, cellKey(metric, label), 1);
-    recorder.add(call.series, cellKey(Metric.REQUESTS_ACTIVE), -1);
+  private endCall(call: InFlight, ending: Ending): void {
+    this.plugin.ledger.end(call, ending);
     this.table.end(call);
   }
 

@@ -9,34 +9,38 @@
 import { AttachmentChange, SetAttachment } from "../dubbo/attachment_change";
 import { asciiOf } from "../host/ascii";
 import { HeaderMap, removeHeader, setHeader } from "../host/headers";
-import { Metric, Obstacle } from "../metrics/names";
+import { Obstacle } from "../call/vocabulary";
+import { Metric } from "../metrics/definitions";
 import { cellKey } from "../metrics/series";
 import { Plugin } from "../plugin";
 import { Routing } from "../routing/routing";
-import { RoutedCall } from "../routing/rule";
-import { SourceAddress } from "../stream/source_address";
-import { tellNames } from "../stream/told_names";
+import { Call } from "../call/call";
+import { SourceAddress } from "../host/source_address";
+import { tellNames } from "../routing/access_log";
 import { HttpRequest, isServiceKey, SERVICE_PREFIX, SERVICE_PREFIX_LENGTH } from "./http_request";
 
 /** Room for `tri-service-version`. */
 const NAME = memory.data(19);
 
 /** Routes the call that `request` has just read; call it in `proxy_on_request_headers` only. */
-export function routeHeaders(plugin: Plugin, routing: Routing, request: HttpRequest): void {
-  const call = routing.call;
-  describe(plugin, call, request);
+export function routeHeaders(
+  plugin: Plugin,
+  routing: Routing,
+  request: HttpRequest,
+  call: Call,
+): void {
   let address: SourceAddress | null = null;
   if (routing.usesAddress) {
     address = new SourceAddress();
     call.address = address.get();
   }
-  const rule = routing.ruleFor(true);
+  const rule = routing.rules.find(call);
   if (address) heap.free(changetype<usize>(address));
   const protocol = request.protocol;
   if (rule) plugin.recorder.add(rule.series, cellKey(Metric.ROUTED, 0, 0, protocol), 1);
   if (!changeHeaders(routing.changeFor(rule))) {
     plugin.recorder.add(
-      plugin.registry.plugin,
+      plugin.registry.unnamed,
       cellKey(Metric.UNREWRITTEN, Obstacle.HEADER, 0, protocol),
       1,
     );
@@ -57,13 +61,6 @@ export function protectTrailers(routing: Routing): void {
     remove(HeaderMap.REQUEST_TRAILERS, wanted.key, wanted.keyLength);
     dropped = dropped.next;
   }
-}
-
-function describe(plugin: Plugin, call: RoutedCall, request: HttpRequest): void {
-  call.interfaceName.point(request.interfaceName);
-  call.method.point(request.method);
-  call.version.point(plugin.registry.shownVersion(request.version));
-  call.group.point(request.group);
 }
 
 /** Answers whether all headers that were to be set could be. */

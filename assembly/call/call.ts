@@ -1,0 +1,68 @@
+/**
+ * A call, as every protocol hands it on: its names, its side, who makes it.
+ *
+ * dubbo and http fill it, everybody else reads it. One is used again and again: its names are spans of
+ * the bytes that are being read, and good as long as those.
+ */
+import { Span } from "../wire/span";
+import { Name, NAME_COUNT } from "./names";
+import { Protocol, Side } from "./vocabulary";
+
+/** Bytes of a span in a row of them. */
+const SPAN_BYTES: u32 = <u32>offsetof<Span>();
+
+// "_OTHER" and "0.0.0" as bytes.
+const OTHER = memory.data<u8>([0x5f, 0x4f, 0x54, 0x48, 0x45, 0x52]);
+const OTHER_LENGTH: u32 = 6;
+const DEFAULT_VERSION = memory.data<u8>([0x30, 0x2e, 0x30, 0x2e, 0x30]);
+const DEFAULT_VERSION_LENGTH: u32 = 5;
+
+/** What is being called. */
+@unmanaged
+@final
+export class Call {
+  side: Side = Side.CONSUMER;
+  protocol: Protocol = Protocol.DUBBO;
+  /** Whether names that stand in attachments or headers are known, present or not. */
+  attachmentsRead: bool = false;
+  /** Sixteen bytes: the client's address; 0 where it is not known. */
+  address: usize = 0;
+  private names: usize = newSpans();
+
+  /** The span of one of the call's names; without bytes where the call has none. */
+  @inline
+  name(name: u32): Span {
+    return changetype<Span>(this.names + name * SPAN_BYTES);
+  }
+
+  /** Forgets all names. */
+  clear(): void {
+    memory.fill(this.names, 0, NAME_COUNT * SPAN_BYTES);
+    this.attachmentsRead = false;
+    this.address = 0;
+  }
+
+  /** Gives everything back. */
+  free(): void {
+    heap.free(this.names);
+    heap.free(changetype<usize>(this));
+  }
+
+  /** Makes a version that is not set Dubbo's own default: Java sends "0.0.0", dubbo-go nothing. */
+  setVersion(version: Span): void {
+    const own = this.name(Name.VERSION);
+    if (version.length == 0) own.set(DEFAULT_VERSION, DEFAULT_VERSION_LENGTH);
+    else own.point(version);
+  }
+}
+
+/** Points `name` at what stands for a name that is not told apart, or that could not be read: `_OTHER`. */
+export function setOther(name: Span): void {
+  name.set(OTHER, OTHER_LENGTH);
+}
+
+function newSpans(): usize {
+  const spans = heap.alloc(NAME_COUNT * SPAN_BYTES);
+  memory.fill(spans, 0, NAME_COUNT * SPAN_BYTES);
+  return spans;
+}

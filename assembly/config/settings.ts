@@ -1,0 +1,61 @@
+/**
+ * One plugin instance's configuration, checked and in the form that the filter uses it in.
+ *
+ * reader.ts makes it from JSON; docs/configuration.schema.json says the same to people and tools.
+ */
+import { Call } from "../call/call";
+import { bitOf, Name } from "../call/names";
+import { AttachmentQuery } from "../dubbo/attachments";
+import { MetricsSettings } from "../metrics/settings";
+import { NameSet } from "../metrics/name_set";
+import { Routing } from "../routing/routing";
+
+/** `side`: which side of a call the proxy stands on. */
+export const enum SideSetting {
+  /** From the listener's direction: inbound is provider, everything else consumer. */
+  AUTO,
+  CONSUMER,
+  PROVIDER,
+}
+
+/** Dubbo's own default payload limit: 8 MiB. */
+export const DEFAULT_MAX_BODY_BYTES: u32 = 8 * 1024 * 1024;
+/** Far above what one connection of a Dubbo consumer has in flight (its thread pool's size, 200). */
+export const DEFAULT_MAX_IN_FLIGHT: u32 = 4096;
+
+/** A plugin's configuration. */
+@unmanaged
+@final
+export class Settings {
+  side: SideSetting = SideSetting.AUTO;
+  /** The longest body in bytes that is held to be Dubbo. */
+  maxBodyBytes: u32 = DEFAULT_MAX_BODY_BYTES;
+  /** The most calls that are followed at once on one connection. */
+  maxInFlight: u32 = DEFAULT_MAX_IN_FLIGHT;
+  /** Whether calls are answered when the server's stream ends. */
+  answersOnUpstreamClose: bool = false;
+  metrics: MetricsSettings;
+  /** What calls are routed by, or null. */
+  routing: Routing | null = null;
+  /** Everything that anybody asks of attachments. */
+  query: AttachmentQuery = new AttachmentQuery();
+  /** The call that is being read: rules may set attachments to its names. */
+  call: Call = new Call();
+
+  /** @param seed for the hashes of names */
+  constructor(seed: u64) {
+    this.metrics = new MetricsSettings(new NameSet(seed));
+    this.metrics.labels = bitOf(Name.INTERFACE) | bitOf(Name.METHOD);
+  }
+
+  /** Gives everything back. */
+  free(): void {
+    this.metrics.interfaces.free();
+    heap.free(changetype<usize>(this.metrics));
+    const routing = this.routing;
+    if (routing) routing.free();
+    this.query.free();
+    this.call.free();
+    heap.free(changetype<usize>(this));
+  }
+}

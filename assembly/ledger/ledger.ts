@@ -1,0 +1,135 @@
+/**
+ * Where every call begins and ends, over TCP and over HTTP, and who is told.
+ *
+ *     begin(call)  ───────────────→ in flight ───────────────→ end(call, how)
+ *                                                 answered, by the server or in its place
+ *                                                 unanswered: its connection or stream ended first
+ *                                                 untracked: it could not be followed any more
+ *
+ * What a request was is told apart from that by `asked`: in the Dubbo protocol when its last byte has
+ * passed, which is just before it begins; over HTTP at its end, when its messages are counted. Readers
+ * are called one after the other: the metrics are the first.
+ */
+import { CallKind, ClosedBy, Outcome, Protocol } from "../call/vocabulary";
+import { Metric } from "../metrics/definitions";
+import { Recorder } from "../metrics/recorder";
+import { cellKey, Series } from "../metrics/series";
+import { InFlight } from "./in_flight";
+
+/** How a call ends. */
+export const enum EndKind {
+  /** An answer has passed. */
+  ANSWERED,
+  /** The filter has answered, because the server's stream ended. */
+  GUARDED,
+  /** Nobody answered. */
+  UNANSWERED,
+  /** It may be answered, but that will not be seen. */
+  UNTRACKED,
+}
+
+/** An end, filled by who sees it; what has no meaning for its kind is not read. */
+@unmanaged
+@final
+export class Ending {
+  kind: EndKind = EndKind.UNTRACKED;
+  /** Of an answer: a place in the protocol's list of call/statuses.ts, and what it means. */
+  status: u32 = 0;
+  outcome: u32 = <u32>Outcome.UNKNOWN;
+  /** Bytes of the answer. */
+  bytes: i64 = 0;
+  /** When its last byte had passed, in ns. */
+  time: u64 = 0;
+  /** Of an unanswered call. */
+  closedBy: ClosedBy = ClosedBy.UNKNOWN;
+
+  /** Makes it an answer's. */
+  @inline
+  answer(kind: EndKind, status: u32, outcome: u32, bytes: i64, time: u64): Ending {
+    this.kind = kind;
+    this.status = status;
+    this.outcome = outcome;
+    this.bytes = bytes;
+    this.time = time;
+    return this;
+  }
+
+  /** Makes it that of a call which nobody answered. */
+  unanswered(closedBy: ClosedBy): Ending {
+    this.kind = EndKind.UNANSWERED;
+    this.closedBy = closedBy;
+    return this;
+  }
+
+  /** Makes it that of a call which is not followed any more. */
+  untracked(): Ending {
+    this.kind = EndKind.UNTRACKED;
+    return this;
+  }
+}
+
+/** One in each plugin. */
+@unmanaged
+@final
+export class Ledger {
+  /** The end that is being told; one at a time. */
+  readonly ending: Ending = new Ending();
+  private recorder: Recorder;
+
+  /** @param recorder counts; it is not the ledger's own */
+  constructor(recorder: Recorder) {
+    this.recorder = recorder;
+  }
+
+  /**
+   * A request was made, in flight or not.
+   *
+   * @param serialization a place in call/serializations.ts
+   * @param bytes of the request, with what frames it
+   */
+  @inline
+  asked(series: Series, protocol: Protocol, kind: CallKind, serialization: u32, bytes: i64): void {
+    const recorder = this.recorder;
+    recorder.addInline(series, cellKey(Metric.REQUESTS, kind, serialization, protocol), 1);
+    recorder.addInline(series, cellKey(Metric.REQUEST_BYTES, 0, 0, protocol), bytes);
+  }
+
+  /** A call begins that may be answered. */
+  @inline
+  begin(call: InFlight): void {
+    this.recorder.addInline(call.series, cellKey(Metric.REQUESTS_ACTIVE, 0, 0, call.protocol), 1);
+  }
+
+  /** A request was made that can not be followed. */
+  neverFollowed(series: Series): void {
+    this.recorder.add(series, cellKey(Metric.UNTRACKED), 1);
+  }
+
+  /** A call that began ends. */
+  end(call: InFlight, ending: Ending): void {
+    const recorder = this.recorder;
+    const series = call.series;
+    const protocol = call.protocol;
+    const kind = ending.kind;
+    if (kind <= EndKind.GUARDED) {
+      if (kind == EndKind.GUARDED) {
+        recorder.add(series, cellKey(Metric.GUARDED, 0, 0, protocol), 1);
+      }
+      const answer = cellKey(Metric.RESPONSES, ending.status, ending.outcome, protocol);
+      recorder.addInline(series, answer, 1);
+      recorder.addInline(series, cellKey(Metric.RESPONSE_BYTES, 0, 0, protocol), ending.bytes);
+      recorder.recordDuration(series, call.startedAt, ending.time, protocol);
+    } else if (kind == EndKind.UNANSWERED) {
+      recorder.add(series, cellKey(Metric.UNANSWERED, ending.closedBy, 0, protocol), 1);
+    } else {
+      recorder.add(series, cellKey(Metric.UNTRACKED, 0, 0, protocol), 1);
+    }
+    recorder.addInline(series, cellKey(Metric.REQUESTS_ACTIVE, 0, 0, protocol), -1);
+  }
+
+  /** Gives the ledger back. */
+  free(): void {
+    heap.free(changetype<usize>(this.ending));
+    heap.free(changetype<usize>(this));
+  }
+}
