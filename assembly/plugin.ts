@@ -6,11 +6,12 @@
  * up lives on until its last connection has ended.
  */
 import { Call } from "./call/call";
-import { GROUP_KEY, HEAD_NAMES, Name } from "./call/names";
+import { HEAD_NAMES, Name } from "./call/names";
 import { Protocol, Side } from "./call/vocabulary";
 import { Settings, SideSetting } from "./config/settings";
 import { Guard } from "./connection/guard";
 import { KnownHeads } from "./connection/known_heads";
+import { fillFromHead, ServedNames } from "./connection/served";
 import { Splice } from "./connection/splice";
 import { AttachmentQuery } from "./dubbo/attachments";
 import { Invocation } from "./dubbo/invocation";
@@ -20,7 +21,6 @@ import { Metric } from "./metrics/definitions";
 import { Recorder } from "./metrics/recorder";
 import { Registry } from "./metrics/registry";
 import { cellKey } from "./metrics/series";
-import { Span } from "./wire/span";
 
 /** How often counters are told to Envoy, in ms: well below any scrape interval. */
 export const FLUSH_PERIOD: u32 = 500;
@@ -51,8 +51,9 @@ export class Plugin {
   query: AttachmentQuery | null = null;
   /** Heads of which the series is known; null where more than a head must be read. */
   heads: KnownHeads | null = null;
-  private group: Span | null = null;
-  private interfaceName: Span | null = null;
+  private served: ServedNames | null = null;
+  /** Whether attachments name another path than the head of the request that was read last. */
+  isPathOverruled: bool = false;
   private connections: u32 = 0;
   private retired: bool = false;
 
@@ -72,8 +73,7 @@ export class Plugin {
     if (hasLabels || (routing && routing.usesAttachments)) {
       const query = settings.query;
       this.query = query;
-      this.group = query.wantText(GROUP_KEY).value;
-      this.interfaceName = query.wantText("interface").value;
+      this.served = new ServedNames(query);
       this.invocation.attachments = query;
       if (hasLabels) this.requestWindow = LABEL_WINDOW;
       if (routing) this.requestWindow = max<u32>(this.requestWindow, routing.maxRewriteBytes);
@@ -91,16 +91,14 @@ export class Plugin {
   describeCall(side: Side): Call {
     const call = this.settings.call;
     const invocation = this.invocation;
-    const named = this.interfaceName;
-    const group = this.group;
+    const served = this.served;
     call.side = side;
     call.protocol = Protocol.DUBBO;
     call.attachmentsRead = invocation.attachmentsRead;
-    const isNamed = named !== null && named.length != 0;
-    call.name(Name.INTERFACE).point(isNamed ? named! : invocation.path);
-    call.name(Name.METHOD).point(invocation.method);
-    call.setVersion(invocation.serviceVersion);
-    if (group) call.name(Name.GROUP).point(group);
+    fillFromHead(call, invocation);
+    call.name(Name.GROUP).clear();
+    call.name(Name.APPLICATION).clear();
+    this.isPathOverruled = served !== null && call.attachmentsRead && served.fill(call);
     return call;
   }
 
@@ -160,6 +158,8 @@ export class Plugin {
     this.invocation.free();
     const heads = this.heads;
     if (heads) heads.free();
+    const served = this.served;
+    if (served) served.free();
     heap.free(changetype<usize>(this));
   }
 }

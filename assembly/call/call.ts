@@ -27,6 +27,9 @@ export class Call {
   attachmentsRead: bool = false;
   /** Sixteen bytes: the client's address; 0 where it is not known. */
   address: usize = 0;
+  /** The interface and the version that the head says, where that is another thing than what is served. */
+  readonly path: Span = new Span();
+  readonly headVersion: Span = new Span();
   private names: usize = newSpans();
 
   /** The span of one of the call's names; without bytes where the call has none. */
@@ -45,15 +48,16 @@ export class Call {
   /** Gives everything back. */
   free(): void {
     heap.free(this.names);
+    heap.free(changetype<usize>(this.path));
+    heap.free(changetype<usize>(this.headVersion));
     heap.free(changetype<usize>(this));
   }
+}
 
-  /** Makes a version that is not set Dubbo's own default: Java sends "0.0.0", dubbo-go nothing. */
-  setVersion(version: Span): void {
-    const own = this.name(Name.VERSION);
-    if (version.length == 0) own.set(DEFAULT_VERSION, DEFAULT_VERSION_LENGTH);
-    else own.point(version);
-  }
+/** Points `name` at a service's version: Dubbo's own default where none is set (Java sends it, dubbo-go nothing). */
+export function setVersion(name: Span, version: Span): void {
+  if (version.length == 0) name.set(DEFAULT_VERSION, DEFAULT_VERSION_LENGTH);
+  else name.point(version);
 }
 
 /** Points `name` at what stands for a name that is not told apart, or that could not be read: `_OTHER`. */

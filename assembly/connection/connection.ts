@@ -35,7 +35,7 @@ import {
 } from "../call/vocabulary";
 import { Metric } from "../metrics/definitions";
 import { NO_PERIOD } from "../metrics/registry";
-import { Series } from "../metrics/series";
+import { cellKey, Series } from "../metrics/series";
 import { Plugin } from "../plugin";
 import { headLength } from "../serialization/head_length";
 import { NO_KIND, readEventKind, readInvocation, readResultKind } from "../serialization/bodies";
@@ -285,6 +285,7 @@ export class Connection {
     if (half.isStarved) half.setFault(Reason.OVERLOAD);
     const series = registry.resolve(plugin.describeCall(side));
     half.series = series;
+    if (plugin.isPathOverruled) plugin.recorder.add(series, cellKey(Metric.PATH_MISMATCHES), 1);
     // A generic call's method stands behind its head.
     if (heads && result == half.body + head && !half.hasFault && !invocation.isGeneric) {
       const goodIn = registry.periodOf(series);

@@ -45,11 +45,36 @@ export function spells(
   return p == end;
 }
 
+/** The same with the case that `wanted` has. */
+export function spellsExactly(
+  key: usize,
+  length: u32,
+  encoding: KeyEncoding,
+  wanted: usize,
+  wantedLength: u32,
+): bool {
+  const end = key + length;
+  let p = key;
+  for (let i: u32 = 0; i < wantedLength; i++) {
+    const unit = encoding == KeyEncoding.BYTES ? readUnit(p, end) : readUtf16(p, end, encoding);
+    if (unit != load<u8>(wanted + i)) return false;
+    p = next;
+  }
+  return p == end;
+}
+
 /** `unit` in lower case if it is an ASCII letter. */
 // @ts-ignore: decorator
 @inline
 export function lower(unit: u32): u32 {
   return unit >= 0x41 && unit <= 0x5a ? unit | 0x20 : unit;
+}
+
+/** Reads the unit at `p` of ASCII or UTF-8. */
+function readUnit(p: usize, end: usize): u32 {
+  if (p >= end || load<u8>(p) >= 0x80) return readUtf8(p, end);
+  next = p + 1;
+  return load<u8>(p);
 }
 
 /** Reads the unit at `p` as Hessian's Java decoder does: overlong forms mean what they spell. */

@@ -6,7 +6,7 @@
  * finds under them.
  */
 import { Span } from "../wire/span";
-import { KeyEncoding, lower, spells } from "./attachment_key";
+import { KeyEncoding, lower, spells, spellsExactly } from "./attachment_key";
 
 /** One key that is asked for, and what was found under it in the body read last. */
 @unmanaged
@@ -20,6 +20,22 @@ export class WantedAttachment {
   found: u32 = 0;
   /** The last value's bytes if it is a string; `start` 0 where the key is absent or it is none. */
   value: Span = new Span();
+  /** The same for the key in lower case only, as most peers read it. */
+  exact: Span = new Span();
+  private isExact: bool = false;
+
+  /** The key was found, spelt as the `length` bytes at `key` are; its value follows. */
+  meet(key: usize, length: u32, encoding: KeyEncoding): void {
+    this.found++;
+    this.isExact = spellsExactly(key, length, encoding, this.key, this.keyLength);
+    // A key that stands twice has its last value, as in the peers' maps.
+    this.value.clear();
+  }
+
+  /** The value has been read, if it is a string. */
+  keep(): void {
+    if (this.isExact) this.exact.point(this.value);
+  }
 
   /** Whether this is the key of `length` bytes at `key`, whatever its case. */
   isKey(key: usize, length: u32): bool {
@@ -63,6 +79,7 @@ export class AttachmentQuery {
     while (wanted) {
       wanted.found = 0;
       wanted.value.clear();
+      wanted.exact.clear();
       wanted = wanted.next;
     }
   }
@@ -84,6 +101,7 @@ export class AttachmentQuery {
       const next = wanted.next;
       heap.free(wanted.key);
       heap.free(changetype<usize>(wanted.value));
+      heap.free(changetype<usize>(wanted.exact));
       heap.free(changetype<usize>(wanted));
       wanted = next;
     }

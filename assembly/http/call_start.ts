@@ -2,7 +2,7 @@
  * The headers of a request into a call: what it calls, which way it goes, and where it is counted.
  */
 import { Name } from "../call/names";
-import { Call } from "../call/call";
+import { Call, setVersion } from "../call/call";
 import { Series } from "../metrics/series";
 import { Plugin } from "../plugin";
 import { protectHeaders, routeHeaders } from "./header_routing";
@@ -40,7 +40,10 @@ function describe(plugin: Plugin, request: HttpRequest): Call {
   call.attachmentsRead = true;
   call.name(Name.INTERFACE).point(request.interfaceName);
   call.name(Name.METHOD).point(request.method);
-  call.setVersion(request.version);
+  setVersion(call.name(Name.VERSION), request.version);
   call.name(Name.GROUP).point(request.group);
+  call.name(Name.APPLICATION).point(request.application);
+  call.path.point(request.interfaceName);
+  call.headVersion.point(call.name(Name.VERSION));
   return call;
 }

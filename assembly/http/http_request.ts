@@ -34,6 +34,8 @@ const GRPC_TYPE = "application/grpc";
 const JSON_TYPE = "application/json";
 const PROTO_TYPE = "application/proto";
 const TRIPLE_PREFIX = "tri-";
+/** The caller's application, which is the attachment `remote.application` in the Dubbo protocol. */
+const APPLICATION_HEADER = "tri-consumer-appname";
 /** Triple's headers for what are attachments in the Dubbo protocol. */
 export const SERVICE_PREFIX = "tri-service-";
 export const SERVICE_PREFIX_LENGTH: u32 = 12;
@@ -57,6 +59,7 @@ export class HttpRequest {
   /** Null where there is none, as the next one. */
   version: Span = new Span();
   group: Span = new Span();
+  application: Span = new Span();
   protocol: Protocol = Protocol.GRPC;
   /** How the call is written; `NONE` of what is no call. */
   form: Form = Form.NONE;
@@ -79,6 +82,7 @@ export class HttpRequest {
     this.interfaceName.clear();
     this.version.clear();
     this.group.clear();
+    this.application.clear();
     this.contentType.clear();
     this.protocol = Protocol.GRPC;
     this.isPost = false;
@@ -128,6 +132,7 @@ export class HttpRequest {
     }
     if (hasPrefix(start, length, TRIPLE_PREFIX)) {
       this.protocol = Protocol.TRI;
+      if (sameAscii(start, length, APPLICATION_HEADER)) this.application.point(value);
       if (hasPrefix(start, length, SERVICE_PREFIX)) {
         const name = start + SERVICE_PREFIX_LENGTH;
         const nameLength = length - SERVICE_PREFIX_LENGTH;

@@ -46,6 +46,7 @@ export const enum Metric {
   MISROUTED,
   UNROUTED_CONNECTIONS,
   GUARDED,
+  PATH_MISMATCHES,
 }
 
 /**
@@ -73,6 +74,7 @@ refused_connections_total      counter    obstacle   -
 misrouted_requests_total       counter    -          -
 unrouted_connections_total     counter    -          -
 guarded_requests_total         counter    -          -
+path_mismatches_total          counter    -          -
 `;
 
 /** Words of a row. */

@@ -12,6 +12,7 @@ import { bitOf, HEAD_NAMES, Name, NAME_COUNT } from "../call/names";
 import { Side } from "../call/vocabulary";
 import { sameBytes } from "../wire/bytes";
 import { hashBytes } from "../wire/hash";
+import { Span } from "../wire/span";
 import { HashTable } from "../wire/hash_table";
 import { Admission } from "./admission";
 import { Series } from "./series";
@@ -35,6 +36,8 @@ export class Registry {
   private all: Series | null = null;
   private otherOfConsumer: Series | null = null;
   private otherOfProvider: Series | null = null;
+  /** Whether labels need attachments, which then say what is served. */
+  private showsServed: bool;
   /** The names that are labels, of the call that is looked for. */
   private shown: Call = new Call();
   /** Which flush period it is: who has no series of their own now may get them in the next. */
@@ -48,6 +51,7 @@ export class Registry {
   constructor(settings: MetricsSettings, side: Side, seed: u64) {
     this.settings = settings;
     this.seed = seed;
+    this.showsServed = (settings.labels & ~HEAD_NAMES) != 0;
     this.admission = new Admission(settings.scope, settings.maxSeries);
     this.unnamed = Series.of(side);
   }
@@ -56,7 +60,7 @@ export class Registry {
   resolve(call: Call): Series {
     const settings = this.settings;
     const side = call.side;
-    const interfaceName = call.name(Name.INTERFACE);
+    const interfaceName = this.shownName(call, Name.INTERFACE);
     if (interfaceName.length == 0) return this.otherOf(side);
     const allowed = settings.interfaces;
     if (allowed.size != 0 && !allowed.has(interfaceName)) return this.otherOf(side);
@@ -147,13 +151,25 @@ export class Registry {
       const to = shown.name(name);
       to.clear();
       if (!(labels & bitOf(name))) continue;
-      const from = call.name(name);
+      const from = this.shownName(call, name);
       to.set(from.start, min<u32>(from.length, MAX_VALUE));
       // What could not be read is not told apart, nor is a method without a name.
       const isUnread = !(HEAD_NAMES & bitOf(name)) && !call.attachmentsRead;
       if (isUnread || (name == Name.METHOD && from.length == 0)) setOther(to);
     }
     return shown;
+  }
+
+  /**
+   * A name as it is shown. Where no label needs attachments they may be read all the same, for a rule;
+   * but no call may change its label for that, so then the head's names are shown.
+   */
+  private shownName(call: Call, name: u32): Span {
+    if (!this.showsServed) {
+      if (name == Name.INTERFACE) return call.path;
+      if (name == Name.VERSION) return call.headVersion;
+    }
+    return call.name(name);
   }
 
   private hashOf(shown: Call, side: Side): u32 {

@@ -66,7 +66,7 @@ export function readHessian2Attachments(p: usize, end: usize, attachments: Attac
     let wanted: WantedAttachment | null = null;
     if (key().start != 0) wanted = attachments.find(key().start, key().length, KeyEncoding.BYTES);
     if (wanted) {
-      wanted.found++;
+      wanted.meet(key().start, key().length, KeyEncoding.BYTES);
       if (!isUnnumbered(load<u8>(p))) isFoundPlain = false;
     }
     if (wanted && isStringCode(load<u8>(p))) {
@@ -74,12 +74,12 @@ export function readHessian2Attachments(p: usize, end: usize, attachments: Attac
       // A part of a value is another value.
       if (wasCut()) wanted.value.clear();
     } else {
-      // A key that stands twice has its last value, as in the peers' maps.
-      if (wanted) wanted.value.clear();
       p = skipValues(p, end, 1);
     }
     if (failed(p)) return p;
-    if (wanted) noteFound(entry, p, wanted);
+    if (!wanted) continue;
+    wanted.keep();
+    noteFound(entry, p, wanted);
   }
 }
 

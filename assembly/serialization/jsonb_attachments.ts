@@ -51,15 +51,14 @@ export function readJsonbAttachments(p: usize, end: usize, attachments: Attachme
     if (p >= end) return MALFORMED;
     let wanted: WantedAttachment | null = null;
     if (key().start != 0) wanted = attachments.find(key().start, key().length, keyEncoding);
-    if (wanted) wanted.found++;
+    if (wanted) wanted.meet(key().start, key().length, keyEncoding);
     if (wanted && isJsonbString(load<u8>(p))) {
       p = readJsonbString(p, end, wanted.value);
     } else {
-      // A key that stands twice has its last value, as in the peers' maps.
-      if (wanted) wanted.value.clear();
       p = skipJsonb(p, end, 1);
     }
     if (failed(p)) return p;
+    if (wanted) wanted.keep();
   }
   return MALFORMED;
 }

@@ -10,6 +10,7 @@ export const DUBBO_LABELS: readonly string[] = [
   "dubbo_method",
   "dubbo_version",
   "dubbo_group",
+  "dubbo_application",
   "dubbo_side",
   "dubbo_status",
   "dubbo_outcome",

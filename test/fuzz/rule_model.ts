@@ -14,6 +14,7 @@ interface Call {
   method: string;
   version: string;
   group: string | null;
+  application: string | null;
   attachments: Map<string, string | null>;
 }
 
@@ -49,13 +50,22 @@ export function realMethod(taken: Taken): RealMethod {
 
 function callOf(taken: Taken): Call {
   const attachments = new Map<string, string | null>();
-  for (const { key, text } of taken.entries) if (key !== null) attachments.set(lower(key), text);
+  // Peers tell keys apart by case; what rules ask for they must not.
+  const exact = new Map<string, string | null>();
+  for (const { key, text } of taken.entries) {
+    if (key === null) continue;
+    attachments.set(lower(key), text);
+    exact.set(key, text);
+  }
   const [, path, version] = taken.names;
+  const served = exact.get("path") || path || "";
+  const isInterface = served.includes(".") && !served.includes("/");
   return {
-    interface: attachments.get("interface") || path || "",
+    interface: (isInterface ? "" : attachments.get("interface")) || served,
     method: realMethod(taken).method,
-    version: version || "0.0.0",
+    version: exact.get("version") || version || "0.0.0",
     group: attachments.get("group") ?? null,
+    application: attachments.get("remote.application") ?? null,
     attachments,
   };
 }

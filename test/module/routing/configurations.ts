@@ -27,7 +27,7 @@ export const GOOD: unknown[] = [
   addresses("::ffff:1.2.3.4", "1:2:3:4:5:6:7:8", "1::8/16", "fe80::/10"),
   set({ name: "a", value: "x".repeat(1024) }),
   set({ name: "a", from_node: "LABELS.version" }),
-  ...["interface", "method", "version", "group"].map((from_invocation) =>
+  ...["interface", "method", "version", "group", "application"].map((from_invocation) =>
     set({ name: "a", from_invocation }),
   ),
   rule({ attachments: { remove: ["a", "a"] } }),
@@ -106,7 +106,7 @@ export const BAD: [unknown, string, string, string][] = [
     match({ path: {} }),
     `${M}.path`,
     "an object",
-    keys("interface", "method", "version", "group", "attachments", "source", "side"),
+    keys("interface", "method", "version", "group", "application", "attachments", "source", "side"),
   ],
   [match({ method: "Get" }), `${M}.method`, '"Get"', "an object"],
   [match({ method: {} }), `${M}.method`, "an object", ONE_TEXT],
@@ -203,7 +203,7 @@ export const BAD: [unknown, string, string, string][] = [
     set({ name: "a", from_invocation: "path" }),
     `${RULE}.attachments.set[0].from_invocation`,
     '"path"',
-    "one of interface, method, version, group",
+    "one of interface, method, version, group, application",
   ],
   [
     set({ name: "a", from: "path" }),

@@ -18,7 +18,7 @@ describe("filter state", () => {
     const { vm, connection } = start({ filter_state: true });
     const one = call("a.User", {
       version: "1.0",
-      attachments: { group: "g", interface: "b.User" },
+      attachments: { group: "g", path: "b.User" },
     });
     vm.resetHostCalls();
     for (let i = 0; i < 10; i++) connection.downstream(concat([one, one, heartbeat()]));
