@@ -119,9 +119,10 @@ export function proxy_on_request_trailers(id: u32, _count: u32): u32 {
 }
 
 export function proxy_on_response_headers(id: u32, _count: u32, endOfStream: u32): u32 {
-  if (endOfStream == 0) return CONTINUE;
   const call = httpCallOf(id);
-  if (call) call.onLastHeaders(HeaderMap.RESPONSE_HEADERS);
+  if (!call) return CONTINUE;
+  if (endOfStream == 0) call.onResponseHeaders();
+  else call.onLastHeaders(HeaderMap.RESPONSE_HEADERS);
   return CONTINUE;
 }
 

@@ -8,6 +8,7 @@ import { isHeader } from "../routing/header_name";
 import { DEFAULT_MAX_REWRITE_BYTES, Routing } from "../routing/routing";
 import { RoutingRule } from "../routing/routing_rule";
 import { Choice } from "../routing/split";
+import { sameAscii } from "../wire/bytes";
 import { Span } from "../wire/span";
 import { Checker, item, under } from "./checker";
 import { JsonValue } from "./json";
@@ -42,6 +43,7 @@ export class RoutingReader {
     const protectedKeys = checker.list(protectedPath, value.member("protected"), MOST_ITEMS);
     for (let i = 0; i < protectedKeys.length; i++) {
       this.readDrop(item(protectedPath, i), protectedKeys[i], routing.protectedKeys);
+      if (checker.error.length == 0) this.protectHeaders(protectedKeys[i].text, routing);
     }
     routing.rewrites = protectedKeys.length != 0;
     routing.maxRewriteBytes = checker.integer(
@@ -62,6 +64,27 @@ export class RoutingReader {
     for (let i = 0; i < rules.length; i++) {
       this.readRule(item(under(path, "rules"), i), rules[i], i, routing);
     }
+  }
+
+  /**
+   * Other headers out of which Dubbo Java's providers make the attachment `key` (StreamUtils.toAttachments
+   * and RestProtocol of 3.3): its bytes in base64, and Triple's own names.
+   */
+  private protectHeaders(key: string, routing: Routing): void {
+    const query = this.settings.query;
+    const change = routing.protectedHeaders;
+    change.drop(query.wantText(key + "-bin"));
+    const wanted = query.wantText(key);
+    const names = ["group", "version"];
+    for (let i = 0; i < names.length; i++) {
+      if (!sameAscii(wanted.key, wanted.keyLength, names[i])) continue;
+      change.drop(query.wantText("rest-service-" + names[i]));
+      change.drop(query.wantText("tri-service-" + names[i] + "-bin"));
+    }
+    if (sameAscii(wanted.key, wanted.keyLength, "remote.application")) {
+      change.drop(query.wantText("tri-consumer-appname"));
+    }
+    routing.renames = query.wantText("tri-header-convert");
   }
 
   private readRule(path: string, value: JsonValue, index: i32, routing: Routing): void {

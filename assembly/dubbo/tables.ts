@@ -13,6 +13,7 @@ export const FASTJSON: u8 = 6;
 export const NATIVE_JAVA: u8 = 7;
 export const PROTOBUF: u8 = 22;
 export const FASTJSON2: u8 = 23;
+export const MSGPACK: u8 = 27;
 /** Of a message whose serialization is not said: no peer of Dubbo's uses the id. */
 export const UNNAMED: u8 = 0;
 /** Not one of Dubbo's ids, which have five bits: JSON that a call over HTTP carries. */

@@ -24,7 +24,7 @@ export function readCall(plugin: Plugin, request: HttpRequest): Series | null {
   const isCall = request.form != Form.NONE;
   const call = describe(plugin, request);
   if (routing && isCall) routeHeaders(plugin, routing, request, call);
-  else if (routing && isProtected) protectHeaders(routing);
+  else if (routing && isProtected) protectHeaders(routing, request);
   if (!isCall) {
     plugin.release();
     return null;

@@ -14,10 +14,17 @@ import { Metric } from "../metrics/definitions";
 import { cellKey } from "../metrics/series";
 import { Plugin } from "../plugin";
 import { Routing } from "../routing/routing";
+import { Span } from "../wire/span";
 import { Call } from "../call/call";
 import { SourceAddress } from "../host/source_address";
 import { tellNames } from "../routing/access_log";
-import { HttpRequest, isServiceKey, SERVICE_PREFIX, SERVICE_PREFIX_LENGTH } from "./http_request";
+import {
+  GROUP_LENGTH,
+  HttpRequest,
+  isServiceKey,
+  SERVICE_PREFIX,
+  SERVICE_PREFIX_LENGTH,
+} from "./http_request";
 
 /** Room for `tri-service-version`. */
 const NAME = memory.data(19);
@@ -45,12 +52,63 @@ export function routeHeaders(
       1,
     );
   }
+  if (routing.hasProtectedKeys) protectOtherNames(routing, request);
   if (routing.filterState) tellNames(call);
 }
 
 /** Removes the protected keys from a request that is no call. */
-export function protectHeaders(routing: Routing): void {
+export function protectHeaders(routing: Routing, request: HttpRequest): void {
   changeHeaders(routing.changeFor(null));
+  protectOtherNames(routing, request);
+}
+
+/** Removes what a provider would take for a protected key under another name. */
+function protectOtherNames(routing: Routing, request: HttpRequest): void {
+  let dropped = routing.protectedHeaders.drops;
+  while (dropped) {
+    const wanted = dropped.wanted;
+    if (wanted.found != 0) removeHeader(HeaderMap.REQUEST_HEADERS, wanted.key, wanted.keyLength);
+    dropped = dropped.next;
+  }
+  dropped = routing.protectedKeys.drops;
+  while (dropped) {
+    const wanted = dropped.wanted;
+    if (isServiceKey(wanted.key, wanted.keyLength)) {
+      const isGroup = wanted.keyLength == GROUP_LENGTH;
+      if (isGroup ? request.hasPlainGroup : request.hasPlainVersion) {
+        removeHeader(HeaderMap.REQUEST_HEADERS, wanted.key, wanted.keyLength);
+      }
+    }
+    dropped = dropped.next;
+  }
+  const renames = routing.renames;
+  if (!renames || renames.found == 0) return;
+  // Of one that came twice only the last is known.
+  if (renames.found > 1 || mayRename(renames.value, routing.protectedKeys)) {
+    removeHeader(HeaderMap.REQUEST_HEADERS, renames.key, renames.keyLength);
+  }
+}
+
+/**
+ * Whether the JSON object at `value`, by which a provider gives headers other names, may name a protected
+ * key: it is written as it is, or in a way that is not plain.
+ */
+function mayRename(value: Span, keys: AttachmentChange): bool {
+  for (let i: u32 = 0; i < value.length; i++) {
+    const byte = load<u8>(value.start + i);
+    // Escapes of a URL's and of JSON's, and everything that is not ASCII.
+    if (byte == 0x25 || byte == 0x5c || byte < 0x20 || byte > 0x7e) return true;
+  }
+  let dropped = keys.drops;
+  while (dropped) {
+    const wanted = dropped.wanted;
+    const length = wanted.keyLength;
+    for (let i: u32 = 0; i + length <= value.length; i++) {
+      if (wanted.isKey(value.start + i, length)) return true;
+    }
+    dropped = dropped.next;
+  }
+  return false;
 }
 
 /** Removes the protected keys from a request's trailers; call it in their callback only. */
@@ -59,8 +117,19 @@ export function protectTrailers(routing: Routing): void {
   while (dropped) {
     const wanted = dropped.wanted;
     remove(HeaderMap.REQUEST_TRAILERS, wanted.key, wanted.keyLength);
+    if (isServiceKey(wanted.key, wanted.keyLength)) {
+      removeHeader(HeaderMap.REQUEST_TRAILERS, wanted.key, wanted.keyLength);
+    }
     dropped = dropped.next;
   }
+  dropped = routing.protectedHeaders.drops;
+  while (dropped) {
+    const wanted = dropped.wanted;
+    removeHeader(HeaderMap.REQUEST_TRAILERS, wanted.key, wanted.keyLength);
+    dropped = dropped.next;
+  }
+  const renames = routing.renames;
+  if (renames) removeHeader(HeaderMap.REQUEST_TRAILERS, renames.key, renames.keyLength);
 }
 
 /** Answers whether all headers that were to be set could be. */

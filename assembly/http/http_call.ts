@@ -10,7 +10,7 @@ import { BufferType } from "../host/buffers";
 import { now } from "../host/clock";
 import { HeaderMap, headerValue } from "../host/headers";
 import { responseCode, responseFlags } from "../host/properties";
-import { CallKind, ClosedBy, Outcome } from "../call/vocabulary";
+import { CallKind, ClosedBy, Outcome, Protocol } from "../call/vocabulary";
 import { InFlight } from "../ledger/in_flight";
 import { EndKind, Ending } from "../ledger/ledger";
 import { Series } from "../metrics/series";
@@ -39,6 +39,8 @@ export class HttpCall {
   private form: Form = Form.NONE;
   private serialization: u32 = 0;
   private isAnswered: bool = false;
+  /** Whether the response's headers say that the service has thrown. */
+  private isThrown: bool = false;
   private requestBytes: i64 = 0;
   private responseBytes: i64 = 0;
   private asked: MessageCounter = new MessageCounter();
@@ -61,6 +63,7 @@ export class HttpCall {
     this.form = request.form;
     this.serialization = request.serialization;
     this.isAnswered = false;
+    this.isThrown = false;
     this.requestBytes = 0;
     this.responseBytes = 0;
     this.asked.clear();
@@ -87,6 +90,19 @@ export class HttpCall {
     if (isEnd) this.onResponseEnd(GRPC_UNKNOWN, false);
   }
 
+  /**
+   * The response's headers are open, and do not end it.
+   *
+   * Dubbo Java answers what a service throws with `grpc-status: 0`, the exception as its message, and this
+   * header in front (org.apache.dubbo.rpc.protocol.tri, since 3.2; with interfaces that are not protobuf's).
+   */
+  onResponseHeaders(): void {
+    if (this.inFlight.protocol != Protocol.TRI || this.form != Form.GRPC) return;
+    const value = changetype<Span>(VALUE);
+    headerValue(HeaderMap.RESPONSE_HEADERS, "tri-exception-code", value);
+    this.isThrown = value.start != 0;
+  }
+
   /** The response's headers or trailers `map`, which are open now and end it. */
   onLastHeaders(map: HeaderMap): void {
     const value = changetype<Span>(VALUE);
@@ -107,7 +123,7 @@ export class HttpCall {
     let status = told;
     let outcome = Outcome.ERROR;
     if (isTold) {
-      if (status == GRPC_OK) outcome = Outcome.SUCCESS;
+      if (status == GRPC_OK) outcome = this.isThrown ? Outcome.EXCEPTION : Outcome.SUCCESS;
       // What a service throws arrives as UNKNOWN, in Dubbo's implementations and in gRPC's.
       else if (status == GRPC_UNKNOWN) outcome = Outcome.EXCEPTION;
     } else {

@@ -2,17 +2,19 @@
  * What an HTTP request calls, read off its headers: a gRPC or Triple call, or none of ours.
  *
  *     POST /<interface>/<method>     content-type: application/grpc…   Triple and gRPC
- *     POST /<interface>/<method>     application/json, application/proto, and a header tri-…
- *                                                                       Triple's plain HTTP form
+ *     POST /<interface>/<method>     application/json, proto, hessian2, msgpack, triple+wrapper, and a
+ *                                    header tri-… or triple-protocol-version: Triple's plain HTTP form
+ *     POST /<context>/<interface>/<method>   the same behind a context path, of which nothing is told
  *
  * Sources: https://dubbo.apache.org/en/overview/reference/protocols/triple-spec and
  * org.apache.dubbo.rpc.protocol.tri.TripleHeaderEnum for the headers. A plain form without any header
- * `tri-…` looks like anybody's HTTP, and is held to be that. Nothing is decoded: `%2e` in a path is
+ * `tri-…` (or `triple-protocol-version`, which dubbo-go's clients send) looks like anybody's HTTP, and is
+ * held to be that. Nothing is decoded: `%2e` in a path is
  * three characters.
  */
 import { AttachmentQuery } from "../dubbo/attachments";
 import { KeyEncoding } from "../dubbo/attachment_key";
-import { JSON_TEXT, PROTOBUF, UNNAMED } from "../dubbo/tables";
+import { HESSIAN2, JSON_TEXT, MSGPACK, PROTOBUF, UNNAMED } from "../dubbo/tables";
 import { HeaderMap, headerPairs, headerValue } from "../host/headers";
 import { Protocol } from "../call/vocabulary";
 import { hasPrefix, sameAscii } from "../wire/bytes";
@@ -31,19 +33,24 @@ export const enum Form {
 }
 
 const GRPC_TYPE = "application/grpc";
-const JSON_TYPE = "application/json";
-const PROTO_TYPE = "application/proto";
+/** Content types of the plain form, behind `application/`. */
+const PLAIN_TYPES = "application/";
+/** What dubbo-go's Triple clients send in the plain form, where others send `tri-…`. */
+const VERSION_HEADER = "triple-protocol-version";
 const TRIPLE_PREFIX = "tri-";
 /** The caller's application, which is the attachment `remote.application` in the Dubbo protocol. */
 const APPLICATION_HEADER = "tri-consumer-appname";
 /** Triple's headers for what are attachments in the Dubbo protocol. */
 export const SERVICE_PREFIX = "tri-service-";
 export const SERVICE_PREFIX_LENGTH: u32 = 12;
+/** Characters of `group`, as `version` has not. */
+export const GROUP_LENGTH: u32 = 5;
 /** Bytes of a pair's two lengths. */
 const LENGTHS: u32 = 8;
 
 const SLASH: u8 = 0x2f;
 const QUESTION_MARK: u8 = 0x3f;
+const DOT: u8 = 0x2e;
 
 /** Whether the attachment with this key is a header `tri-service-…` over HTTP, and not its own. */
 export function isServiceKey(key: usize, length: u32): bool {
@@ -65,6 +72,9 @@ export class HttpRequest {
   form: Form = Form.NONE;
   /** What its messages are written in: an id of dubbo/tables.ts. */
   serialization: u32 = UNNAMED;
+  /** Whether there are headers `group` and `version`, which dubbo-go takes for the attachments. */
+  hasPlainGroup: bool = false;
+  hasPlainVersion: bool = false;
   private contentType: Span = new Span();
   private isPost: bool = false;
   private pairs: Span = new Span();
@@ -86,6 +96,8 @@ export class HttpRequest {
     this.contentType.clear();
     this.protocol = Protocol.GRPC;
     this.isPost = false;
+    this.hasPlainGroup = false;
+    this.hasPlainVersion = false;
     if (query) query.clear();
     this.readPairs(query);
     let form = this.readForm();
@@ -137,7 +149,7 @@ export class HttpRequest {
         const name = start + SERVICE_PREFIX_LENGTH;
         const nameLength = length - SERVICE_PREFIX_LENGTH;
         if (isServiceKey(name, nameLength)) {
-          const isGroup = nameLength == 5;
+          const isGroup = nameLength == GROUP_LENGTH;
           const part = isGroup ? this.group : this.version;
           part.point(value);
           return this.note(query, name, nameLength);
@@ -145,7 +157,10 @@ export class HttpRequest {
       }
     }
     if (sameAscii(start, length, "content-type")) this.contentType.point(value);
-    if (!isServiceKey(start, length)) this.note(query, start, length);
+    else if (sameAscii(start, length, VERSION_HEADER)) this.protocol = Protocol.TRI;
+    if (!isServiceKey(start, length)) return this.note(query, start, length);
+    if (length == GROUP_LENGTH) this.hasPlainGroup = true;
+    else this.hasPlainVersion = true;
   }
 
   /** Notes the header's value as that of the attachment `key`, if anybody asks for it. */
@@ -157,22 +172,30 @@ export class HttpRequest {
     wanted.value.point(this.value);
   }
 
-  /** Cuts the path `/<interface>/<method>` into its two parts; any other has none. */
+  /** Takes the last two parts of the path, in front of its query; with fewer there are none. */
   private readPath(): void {
     const start = this.value.start;
-    let end = start;
     const last = start + this.value.length;
-    let slash: usize = 0;
     if (start == last || load<u8>(start) != SLASH) return;
-    for (end++; end < last; end++) {
+    let end = start;
+    let slash: usize = 0;
+    let slashBefore: usize = 0;
+    for (; end < last; end++) {
       const byte = load<u8>(end);
       if (byte == QUESTION_MARK) break;
       if (byte != SLASH) continue;
-      if (slash != 0) return;
+      slashBefore = slash;
       slash = end;
     }
-    if (slash == 0 || slash == start + 1 || slash + 1 == end) return;
-    this.interfaceName.set(start + 1, <u32>(slash - start - 1));
+    if (slashBefore == 0 || slash == slashBefore + 1 || slash + 1 == end) return;
+    if (slashBefore != start) {
+      // Behind a context path, which only Dubbo's services have: their names have a dot.
+      if (load<u8>(start, 1) == SLASH) return;
+      let p = slashBefore;
+      while (p < slash && load<u8>(p) != DOT) p++;
+      if (p == slash) return;
+    }
+    this.interfaceName.set(slashBefore + 1, <u32>(slash - slashBefore - 1));
     this.method.set(slash + 1, <u32>(end - slash - 1));
   }
 
@@ -185,16 +208,31 @@ export class HttpRequest {
       if (byte == 0x3b || byte == 0x20) break;
       length++;
     }
-    this.serialization = PROTOBUF;
-    if (sameAscii(start, length, PROTO_TYPE)) return Form.PLAIN;
+    this.serialization = UNNAMED;
     if (hasPrefix(start, length, GRPC_TYPE)) {
       const rest = length - <u32>GRPC_TYPE.length;
       const suffix = start + GRPC_TYPE.length;
-      if (rest == 0 || sameAscii(suffix, rest, "+proto")) return Form.GRPC;
-      this.serialization = sameAscii(suffix, rest, "+json") ? JSON_TEXT : UNNAMED;
-      return load<u8>(suffix) == 0x2b ? Form.GRPC : Form.GRPC_WEB;
+      if (rest == 0) {
+        this.serialization = PROTOBUF;
+        return Form.GRPC;
+      }
+      const isGrpc = load<u8>(suffix) == 0x2b;
+      if (isGrpc) this.serialization = codec(suffix + 1, rest - 1);
+      return isGrpc ? Form.GRPC : Form.GRPC_WEB;
     }
-    this.serialization = JSON_TEXT;
-    return sameAscii(start, length, JSON_TYPE) ? Form.PLAIN : Form.NONE;
+    if (!hasPrefix(start, length, PLAIN_TYPES)) return Form.NONE;
+    const type = start + PLAIN_TYPES.length;
+    const rest = length - <u32>PLAIN_TYPES.length;
+    this.serialization = codec(type, rest);
+    const isWrapper = sameAscii(type, rest, "triple+wrapper");
+    return this.serialization != UNNAMED || isWrapper ? Form.PLAIN : Form.NONE;
   }
+}
+
+/** The serialization that a content type names: an id of dubbo/tables.ts. */
+function codec(name: usize, length: u32): u32 {
+  if (sameAscii(name, length, "proto")) return PROTOBUF;
+  if (sameAscii(name, length, "json")) return JSON_TEXT;
+  if (sameAscii(name, length, "hessian2")) return HESSIAN2;
+  return sameAscii(name, length, "msgpack") ? MSGPACK : UNNAMED;
 }

@@ -5,6 +5,7 @@
  * that was read last, or to the callback that runs.
  */
 import { AttachmentChange } from "../dubbo/attachment_change";
+import { WantedAttachment } from "../dubbo/attachments";
 import { Side } from "../call/vocabulary";
 import { Rules } from "../rules/rules";
 import { hashU64 } from "../wire/hash";
@@ -22,6 +23,10 @@ export class Routing {
   rules: Rules<RoutingRule> = new Rules<RoutingRule>();
   /** Drops the protected keys. */
   protectedKeys: AttachmentChange = new AttachmentChange();
+  /** Drops the headers by which a provider would find a protected key under another name. */
+  protectedHeaders: AttachmentChange = new AttachmentChange();
+  /** The header that gives headers other names as attachments; null where no key is protected. */
+  renames: WantedAttachment | null = null;
   /** The longest frame in bytes that is held until it is whole and rewritten. */
   maxRewriteBytes: u32 = DEFAULT_MAX_REWRITE_BYTES;
   /** Whether the last request's names become filter state. */
@@ -90,6 +95,7 @@ export class Routing {
     }
     this.rules.free();
     this.protectedKeys.free();
+    this.protectedHeaders.free();
     this.message.free();
     heap.free(changetype<usize>(this));
   }

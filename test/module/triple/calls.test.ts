@@ -195,6 +195,26 @@ describe("an answer", () => {
     });
   });
 
+  test("that Dubbo Java gives for what a service throws is an exception, though its status is OK", () => {
+    for (const [headers, outcome] of [
+      [{ "tri-service-version": "1" }, "exception"],
+      // Nobody but Triple's providers sends such a header.
+      [{}, "success"],
+    ] as const) {
+      const { vm, plugin } = startTriple();
+      const stream = plugin.openStream();
+      stream.request(headersOf({ headers: { ...headers } }));
+      stream.requestBody(message(1), true);
+      stream.response([...ANSWER, ["tri-exception-code", "3"]]);
+      stream.responseBody(message(1));
+      stream.responseTrailers([["grpc-status", "0"]]);
+      stream.end();
+      const protocol = outcome === "exception" ? "tri" : "grpc";
+      const labels = { protocol };
+      assert.deepEqual(seriesOf(vm), answered({ status: "OK", outcome, sent: 6, got: 6, labels }));
+    }
+  });
+
   test("has UNKNOWN for a status that is none", () => {
     for (const status of ["17", "99", "-1", "x", "000", " 0", "4294967296"]) {
       const { vm, plugin } = startTriple();
@@ -299,6 +319,9 @@ describe("Triple's plain HTTP form", () => {
       ["application/json;charset=utf-8", "json", 404, "UNIMPLEMENTED", "error"],
       ["application/proto", "protobuf", 200, "OK", "success"],
       ["application/proto", "protobuf", 500, "UNKNOWN", "error"],
+      ["application/hessian2", "hessian2", 200, "OK", "success"],
+      ["application/msgpack", "msgpack", 200, "OK", "success"],
+      ["application/triple+wrapper", "unknown", 200, "OK", "success"],
     ] as const) {
       const { vm, plugin } = startTriple();
       const stream = plugin.openStream();
@@ -313,6 +336,26 @@ describe("Triple's plain HTTP form", () => {
       assert.deepEqual(seriesOf(vm), answered({ ...expected, labels }), contentType);
     }
   });
+});
+
+test("dubbo-go's clients say triple-protocol-version in place of tri-…", () => {
+  const { vm, plugin } = startTriple();
+  const headers = { "triple-protocol-version": "1.0.0" };
+  unary(plugin, { contentType: "application/json", headers }, "0", new Uint8Array(4));
+  assert.equal(seriesOf(vm)[series("requests_active", { protocol: "tri" })], 0);
+});
+
+test("an interface behind a context path is called by its name", () => {
+  const { vm, plugin } = startTriple();
+  unary(plugin, { path: "/shop/v1/a.B/c" });
+  assert.equal(seriesOf(vm)[series("requests_active")], 0);
+});
+
+test("gRPC's content type may name hessian2", () => {
+  const { vm, plugin } = startTriple();
+  unary(plugin, { contentType: "application/grpc+hessian2" });
+  const labels = { call: "unary", serialization: "hessian2" };
+  assert.equal(seriesOf(vm)[series("requests_total", labels)], 1);
 });
 
 describe("other HTTP passes uncounted and as it is", () => {

@@ -178,6 +178,64 @@ describe("protected keys", () => {
     assert.equal(counted(vm, "dubbo_requests_total"), 2);
   });
 
+  // Ways in which Dubbo Java (StreamUtils.toAttachments, RestProtocol) and dubbo-go make attachments.
+  const others: Headers = [
+    ["dubbo-route-bin", "djI="],
+    ["group-bin", "Zw=="],
+    ["tri-service-group-bin", "Zw=="],
+    ["rest-service-group", "g"],
+    ["group", "g"],
+    ["tri-header-convert", '{"x":"Dubbo-Route"}'],
+  ];
+
+  test("are removed under every other name that makes them attachments", () => {
+    for (const request of [{}, { contentType: "text/html" }]) {
+      for (const other of others) {
+        const { plugin } = startTriple({ routing });
+        assert.deepEqual(goesOn(plugin, request, [other]), [], other[0]);
+      }
+      const { plugin } = startTriple({ routing });
+      const allowed: Headers = [
+        ["version", "1"],
+        ["rest-service-version", "1"],
+        ["kept-bin", "Zw=="],
+        ["tri-header-convert", '{"x":"Kept"}'],
+      ];
+      assert.deepEqual(goesOn(plugin, request, allowed), allowed);
+    }
+  });
+
+  test("are not to be had by renaming headers in a way that is not plain", () => {
+    for (const value of [
+      '{"x":"dubbo%2Droute"}',
+      '{"x":"dubbo\\u002droute"}',
+      '{"x":"DUBBO-ROUTE"}',
+      '{"x":"é"}',
+      '{"group":"y"}',
+    ]) {
+      const { plugin } = startTriple({ routing });
+      assert.deepEqual(goesOn(plugin, {}, [["tri-header-convert", value]]), [], value);
+    }
+    const { plugin } = startTriple({ routing });
+    const twice: Headers = [
+      ["tri-header-convert", '{"x":"dubbo-route"}'],
+      ["tri-header-convert", '{"x":"kept"}'],
+    ];
+    assert.deepEqual(goesOn(plugin, {}, twice), []);
+  });
+
+  test("of an application take Triple's own header for it along", () => {
+    const { plugin } = startTriple({ routing: { protected: ["remote.application"] } });
+    assert.deepEqual(goesOn(plugin, {}, [["tri-consumer-appname", "shop"]]), []);
+  });
+
+  test("are not in trailers under other names either", () => {
+    const { plugin } = startTriple({ routing });
+    const stream = plugin.openStream();
+    stream.request(headersOf());
+    assert.deepEqual(stream.requestTrailers([...others, ["kept", "1"]]), [["kept", "1"]]);
+  });
+
   test("and from a call's trailers", () => {
     const { plugin } = startTriple({ routing });
     const stream = plugin.openStream();
