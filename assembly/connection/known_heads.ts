@@ -20,8 +20,16 @@ const SLOTS_PER_SERIES: u32 = 4;
 /** Slots, at least and at most: with the default `max_series` of 1,000 there are 4,096. */
 const FEWEST_SLOTS: u32 = 512;
 const MOST_SLOTS: u32 = 65536;
-/** The longest head in bytes that is remembered: 4,096 of them take at most 2.2 MiB. */
+/** The longest head in bytes that is remembered. */
 const LONGEST: u32 = 512;
+/**
+ * All heads of a VM and their tables together, in bytes: those of some ten thousand methods. Without it a
+ * plugin with `max_series: 100000` could take 35 MiB.
+ */
+const HEADS_BUDGET: u32 = 8 * 1024 * 1024;
+
+/** Bytes of all heads and tables together. */
+let takenRoom: u32 = 0;
 /** Where the length stands in a head's kind. */
 const LENGTH_SHIFT: u32 = 16;
 /** The shortest, because they are compared in words of eight bytes. */
@@ -101,6 +109,8 @@ export class KnownHeads {
     if (length < SHORTEST || length > LONGEST) return;
     if (this.slots == 0) {
       const size = this.count << 2;
+      if (takenRoom + size > HEADS_BUDGET) return;
+      takenRoom += size;
       this.slots = heap.alloc(size);
       memory.fill(this.slots, 0, size);
     }
@@ -118,10 +128,14 @@ export class KnownHeads {
         before.wasMet = false;
         return;
       }
-      heap.free(changetype<usize>(before));
+      store<usize>(slot, 0);
       this.last = null;
+      freeHead(changetype<usize>(before));
     }
-    const head = changetype<KnownHead>(heap.alloc(offsetof<KnownHead>() + length));
+    const size = <u32>offsetof<KnownHead>() + length;
+    if (takenRoom + size > HEADS_BUDGET) return;
+    takenRoom += size;
+    const head = changetype<KnownHead>(heap.alloc(size));
     head.series = series;
     head.hash = hash;
     head.kind = kind;
@@ -136,8 +150,9 @@ export class KnownHeads {
     if (this.slots != 0) {
       for (let i: u32 = 0; i < this.count; i++) {
         const head = load<usize>(this.slots + ((<usize>i) << 2));
-        if (head != 0) heap.free(head);
+        if (head != 0) freeHead(head);
       }
+      takenRoom -= this.count << 2;
       heap.free(this.slots);
     }
     heap.free(changetype<usize>(this));
@@ -158,6 +173,12 @@ export class KnownHeads {
   private slotOf(hash: u64): usize {
     return this.slots + (((<usize>hash) & (this.count - 1)) << 2);
   }
+}
+
+function freeHead(head: usize): void {
+  const length = changetype<KnownHead>(head).kind >> LENGTH_SHIFT;
+  takenRoom -= <u32>offsetof<KnownHead>() + length;
+  heap.free(head);
 }
 
 // @ts-ignore: decorator

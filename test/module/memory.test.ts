@@ -230,6 +230,19 @@ describe("memory is bounded", () => {
     assert.ok(names.has("com.k8s.Service100") && names.has("_OTHER"));
   });
 
+  test("heads known by their bytes, of two plugins with room for many: 8 MiB", () => {
+    const vm = start();
+    for (let which = 0; which < 2; which++) {
+      const connection = open(vm.plugin({ config: '{"metrics":{"max_series":100000}}' }));
+      for (let i = 0; i < 60_000; i++) {
+        const desc = `Lcom/k8s/${"long/".repeat(70)}Type${i};`;
+        connection.downstream(request({ id: 1, twoway: false, desc }));
+      }
+    }
+    // 54 MiB of heads. Memory doubles when it grows, and something is there before.
+    assert.ok(vm.memoryBytes() < 20 * MEBIBYTE, `${vm.memoryBytes()} bytes`);
+  });
+
   test("an idle connection costs at most 200 bytes", (t) => {
     const vm = start();
     const plugin = vm.plugin();
