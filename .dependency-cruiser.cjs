@@ -5,6 +5,7 @@
 //   plugin                       one configuration at work
 //   config                       JSON into settings
 //   connection, http             one TCP connection, one HTTP stream: siblings
+//   policy                       who may call, how often, how many at once
 //   routing                      attachments, headers and clusters by rule
 //   ledger                       where calls begin and end, and who is told
 //   metrics                      definitions, series, counting
@@ -25,6 +26,7 @@ const ORDER = [
   "metrics",
   "ledger",
   "routing",
+  "policy",
   "connection",
   "http",
   "config",

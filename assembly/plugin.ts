@@ -18,6 +18,7 @@ import { Invocation } from "./dubbo/invocation";
 import { listenerDirection, TrafficDirection } from "./host/properties";
 import { Ledger } from "./ledger/ledger";
 import { Metric } from "./metrics/definitions";
+import { OtherNames } from "./policy/policies";
 import { Recorder } from "./metrics/recorder";
 import { Registry } from "./metrics/registry";
 import { cellKey } from "./metrics/series";
@@ -68,6 +69,8 @@ export class Plugin {
     this.recorder = recorder;
     this.ledger = new Ledger(recorder);
     if (settings.answersOnUpstreamClose) this.guard = new Guard();
+    const policies = settings.policies;
+    if (policies) recorder.policies = policies.names;
     const routing = settings.routing;
     const hasLabels = (settings.metrics.labels & ~HEAD_NAMES) != 0;
     if (hasLabels || (routing && routing.usesAttachments)) {
@@ -100,6 +103,16 @@ export class Plugin {
     call.name(Name.APPLICATION).clear();
     this.isPathOverruled = served !== null && call.attachmentsRead && served.fill(call);
     return call;
+  }
+
+  /** Tells by which further names the call may be served that was described last. */
+  tellOtherNames(others: OtherNames): void {
+    others.clear();
+    const served = this.served;
+    if (served && this.invocation.attachmentsRead) {
+      others.interfaceName.point(served.otherInterface);
+    }
+    others.method.point(this.invocation.headMethod);
   }
 
   /** Adds `amount` to a counter of the plugin's own. */

@@ -30,6 +30,8 @@ export class Call {
   /** The interface and the version that the head says, where that is another thing than what is served. */
   readonly path: Span = new Span();
   readonly headVersion: Span = new Span();
+  /** The identity in the peer's certificate, a SPIFFE id; without bytes where it showed none. */
+  readonly principal: Span = new Span();
   private names: usize = newSpans();
 
   /** The span of one of the call's names; without bytes where the call has none. */
@@ -41,12 +43,27 @@ export class Call {
   /** Forgets all names. */
   clear(): void {
     memory.fill(this.names, 0, NAME_COUNT * SPAN_BYTES);
+    this.path.clear();
+    this.headVersion.clear();
     this.attachmentsRead = false;
     this.address = 0;
   }
 
+  /** Makes it the same as `other`, whose names it then shares. */
+  copy(other: Call): void {
+    this.side = other.side;
+    this.protocol = other.protocol;
+    this.attachmentsRead = other.attachmentsRead;
+    this.address = other.address;
+    this.path.point(other.path);
+    this.headVersion.point(other.headVersion);
+    this.principal.point(other.principal);
+    memory.copy(this.names, other.names, NAME_COUNT * SPAN_BYTES);
+  }
+
   /** Gives everything back. */
   free(): void {
+    heap.free(changetype<usize>(this.principal));
     heap.free(this.names);
     heap.free(changetype<usize>(this.path));
     heap.free(changetype<usize>(this.headVersion));

@@ -25,7 +25,8 @@ export function dubboStatus(code: u32): u32 {
   return 0;
 }
 
-/** The number on the wire of one of Dubbo's statuses. */
-export function dubboStatusCode(status: u32): u32 {
-  return load<u8>(CODES + status);
+/** The number on the wire of the status called `name`, 0 if it is none or OK; for configuration time. */
+export function statusCodeOf(name: string): u32 {
+  const index = DUBBO_STATUS_WORDS.split(" ").indexOf(name);
+  return index > <i32>DUBBO_OK ? load<u8>(CODES + index) : 0;
 }

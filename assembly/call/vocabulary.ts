@@ -137,3 +137,27 @@ export const enum Obstacle {
 
 /** Values of label `dubbo_reason` of these. */
 export const OBSTACLE_NAMES = "too_large serialization undecodable references foreign header";
+
+/** Why a policy refused a call: label `dubbo_reason`. */
+export const enum RefusalReason {
+  /** A policy denies it. */
+  DENIED,
+  /** Policies allow calls, and none allows this one. */
+  NOT_ALLOWED,
+  /** It could not be read to its end, or a provider may read it in another way. */
+  UNREADABLE,
+  /** Its serialization's attachments are not read. */
+  SERIALIZATION,
+  /** It is longer than `max_rewrite_bytes`, or there was no room to hold it. */
+  TOO_LARGE,
+  /** A rate limit had no token left. */
+  RATE_LIMITED,
+  /** As many calls as may be are in flight. */
+  IN_FLIGHT,
+  /** A fault was drawn. */
+  FAULT,
+}
+
+/** Values of label `dubbo_reason` of these. */
+export const REFUSAL_NAMES =
+  "denied not_allowed unreadable serialization too_large rate_limited in_flight fault";

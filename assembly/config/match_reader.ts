@@ -9,6 +9,7 @@ import { AttachmentQuery } from "../dubbo/attachments";
 import { AddressMatch, networkBits, parseNetwork } from "../rules/address_match";
 import { AttachmentMatch } from "../rules/attachment_match";
 import { Match } from "../rules/match";
+import { PrincipalMatch } from "../rules/principal_match";
 import { MatchKind, TextMatch } from "../rules/text_match";
 import { Checker, item, under } from "./checker";
 import { JsonType, JsonValue } from "./json";
@@ -52,19 +53,15 @@ export class MatchReader {
 
   private readSource(path: string, value: JsonValue, match: Match): bool {
     const checker = this.checker;
-    if (!checker.object(path, value, ["labels", "addresses"])) return false;
-    const networks = checker.list(under(path, "addresses"), value.member("addresses"), MOST_ITEMS);
-    for (let i = 0; i < networks.length; i++) {
-      const text = networks[i].type == JsonType.STRING ? networks[i].text : "";
-      const address = parseNetwork(text);
-      if (address == 0) {
-        checker.refuse(item(under(path, "addresses"), i), networks[i], "an address or a network");
-        return false;
-      }
-      const network = new AddressMatch(address, networkBits);
-      network.next = match.networks;
-      match.networks = network;
+    const keys = ["labels", "addresses", "ip_blocks", "principals", "namespaces"];
+    if (!checker.object(path, value, keys)) return false;
+    // Istio's word for the same.
+    const blocks = ["addresses", "ip_blocks"];
+    for (let i = 0; i < blocks.length; i++) {
+      if (!this.readNetworks(under(path, blocks[i]), value.member(blocks[i]), match)) return false;
     }
+    this.readPrincipals(under(path, "principals"), value.member("principals"), match, false);
+    this.readPrincipals(under(path, "namespaces"), value.member("namespaces"), match, true);
     const labels = checker.list(under(path, "labels"), value.member("labels"), MOST_ITEMS);
     let isForUs = true;
     for (let i = 0; i < labels.length; i++) {
@@ -84,6 +81,38 @@ export class MatchReader {
       freeText(own);
     }
     return isForUs;
+  }
+
+  private readNetworks(path: string, value: JsonValue | null, match: Match): bool {
+    const networks = this.checker.list(path, value, MOST_ITEMS);
+    for (let i = 0; i < networks.length; i++) {
+      const text = networks[i].type == JsonType.STRING ? networks[i].text : "";
+      const address = parseNetwork(text);
+      if (address == 0) {
+        this.checker.refuse(item(path, i), networks[i], "an address or a network");
+        return false;
+      }
+      const network = new AddressMatch(address, networkBits);
+      network.next = match.networks;
+      match.networks = network;
+    }
+    return true;
+  }
+
+  private readPrincipals(
+    path: string,
+    value: JsonValue | null,
+    match: Match,
+    isNamespace: bool,
+  ): void {
+    const conditions = this.checker.list(path, value, MOST_ITEMS);
+    for (let i = 0; i < conditions.length; i++) {
+      const text = this.readText(item(path, i), conditions[i]);
+      if (!text) return;
+      const condition = new PrincipalMatch(text, isNamespace);
+      condition.next = match.principals;
+      match.principals = condition;
+    }
   }
 
   private readAttachment(path: string, value: JsonValue, match: Match): void {

@@ -11,6 +11,8 @@ import { Checker, item, under } from "./checker";
 import { JsonParser, JsonValue } from "./json";
 import { MatchReader } from "./match_reader";
 import { NodeMetadata } from "./node_metadata";
+import { Policies } from "../policy/policies";
+import { PolicyReader } from "./policy_reader";
 import { RoutingReader } from "./routing_reader";
 import { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_IN_FLIGHT, Settings, SideSetting } from "./settings";
 import { StructReader } from "./struct";
@@ -77,6 +79,7 @@ export class ConfigReader {
         "answer_on_upstream_close",
         "metrics",
         "routing",
+        "policies",
       ])
     )
       return;
@@ -97,12 +100,18 @@ export class ConfigReader {
     );
     const metrics = root.member("metrics");
     if (metrics) this.readMetrics(metrics, settings);
-    const routing = root.member("routing");
-    if (!routing) return;
-    const read = new Routing(seed);
-    settings.routing = read;
     const matches = new MatchReader(checker, settings.query, node);
-    new RoutingReader(checker, settings, matches, node).read(routing, read);
+    const routing = root.member("routing");
+    if (routing) {
+      settings.routing = new Routing(seed);
+      new RoutingReader(checker, settings, matches, node).read(routing, settings.routing!);
+    }
+    const policies = root.member("policies");
+    if (policies) {
+      settings.policies = new Policies(seed);
+      new PolicyReader(checker, settings, matches, seed).read(policies, settings.policies!);
+    }
+    if (checker.error.length == 0) settings.holdForPolicies(seed);
   }
 
   private readMetrics(metrics: JsonValue, settings: Settings): void {

@@ -114,6 +114,7 @@ export class RoutingReader {
     if (rule.rewrites || rule.hashOn || rule.match.asksAttachments) routing.usesAttachments = true;
     if (rule.cluster) routing.choosesCluster = true;
     if (rule.match.networks) routing.usesAddress = true;
+    if (rule.match.principals) routing.usesPrincipal = true;
     routing.rules.add(rule);
   }
 

@@ -8,6 +8,7 @@ import { bitOf, Name } from "../call/names";
 import { AttachmentQuery } from "../dubbo/attachments";
 import { MetricsSettings } from "../metrics/settings";
 import { NameSet } from "../metrics/name_set";
+import { Policies } from "../policy/policies";
 import { Routing } from "../routing/routing";
 
 /** `side`: which side of a call the proxy stands on. */
@@ -37,6 +38,8 @@ export class Settings {
   metrics: MetricsSettings;
   /** What calls are routed by, or null. */
   routing: Routing | null = null;
+  /** What calls are refused by, or null. */
+  policies: Policies | null = null;
   /** Everything that anybody asks of attachments. */
   query: AttachmentQuery = new AttachmentQuery();
   /** The call that is being read: rules may set attachments to its names. */
@@ -48,12 +51,35 @@ export class Settings {
     this.metrics.labels = bitOf(Name.INTERFACE) | bitOf(Name.METHOD);
   }
 
+  /** Policies need whole requests, as rewriting does: everything of routing but rules of its own. */
+  holdForPolicies(seed: u64): void {
+    const policies = this.policies;
+    if (!policies) return;
+    if (!policies.authorizing.first && !policies.limiting.first) {
+      policies.free();
+      this.policies = null;
+      return;
+    }
+    let routing = this.routing;
+    if (!routing) {
+      routing = new Routing(seed);
+      this.routing = routing;
+    }
+    routing.rewrites = true;
+    routing.usesAttachments = true;
+    routing.mustRead = policies.authorizes;
+    if (policies.usesAddress) routing.usesAddress = true;
+    if (policies.usesPrincipal) routing.usesPrincipal = true;
+  }
+
   /** Gives everything back. */
   free(): void {
     this.metrics.interfaces.free();
     heap.free(changetype<usize>(this.metrics));
     const routing = this.routing;
     if (routing) routing.free();
+    const policies = this.policies;
+    if (policies) policies.free();
     this.query.free();
     this.call.free();
     heap.free(changetype<usize>(this));

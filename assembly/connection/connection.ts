@@ -12,6 +12,7 @@ import {
   flagOf,
   HEADER_LENGTH,
   isEvent,
+  isFrame,
   isRequest,
   isTwoway,
   requestIdOf,
@@ -21,7 +22,7 @@ import {
 import { EventKind, ResultKind, SERVER_ERROR, STATUS_OK } from "../dubbo/tables";
 import { knownSerialization } from "../call/serializations";
 import { dubboStatus } from "../call/statuses";
-import { BufferType, fetch, lastLength } from "../host/buffers";
+import { BufferType, fetch, lastLength, replaceStart } from "../host/buffers";
 import { now } from "../host/clock";
 import {
   CallKind,
@@ -116,7 +117,14 @@ export class Connection {
    */
   onUpstreamData(size: u32, isEnd: bool): void {
     const upstream = this.upstream;
-    if (!this.isPassedThrough) this.read(upstream, BufferType.UPSTREAM_DATA, size);
+    const route = this.route;
+    if (!this.isPassedThrough) {
+      if (route && (route.refusals.isWaiting || route.heldAnswer.length != 0)) {
+        size = this.readAnswers(route, size, isEnd);
+      } else {
+        this.read(upstream, BufferType.UPSTREAM_DATA, size);
+      }
+    }
     const held = this.heldAnswer;
     if (!held) return;
     holdUnfinished(held, size, this.isPassedThrough ? 0 : upstream.frameLength);
@@ -181,6 +189,105 @@ export class Connection {
       offset += length;
       this.take(half, bytes, length);
     }
+  }
+
+  /**
+   * Reads what the server has sent while refused requests wait, and puts their refusals in the place of
+   * the heartbeats' answers.
+   *
+   * @param size bytes of this read
+   * @param isEnd whether the server sends no more
+   * @returns how many bytes go on
+   */
+  private readAnswers(route: Route, size: u32, isEnd: bool): u32 {
+    time = 0;
+    const type = BufferType.UPSTREAM_DATA;
+    const start: usize = size == 0 ? 0 : fetch(type, 0, size);
+    if (size != 0 && lastLength() != size) {
+      this.passThrough(this.upstream, Step.FOREIGN);
+      return size;
+    }
+    const upstream = this.upstream;
+    const refusals = route.refusals;
+    const held = route.heldAnswer;
+    const out = this.plugin.splice.out;
+    const end = start + size;
+    let p = start;
+    // Bytes before it are in `out`, in `held`, or nowhere any more.
+    let copied = start;
+    // Bytes behind it are held.
+    let goesOnTo = end;
+    out.clear();
+    while (p < end && !this.isPassedThrough) {
+      if (held.length == 0 && (upstream.insideFrame || !refusals.isWaiting)) {
+        const passed = upstream.insideFrame ? min<u32>(upstream.missing, <u32>(end - p)) : end - p;
+        this.take(upstream, p, <u32>passed);
+        p += passed;
+        continue;
+      }
+      const length = held.length + <u32>(end - p);
+      if (length < HEADER_LENGTH) {
+        if (!held.append(p, <u32>(end - p))) {
+          this.passThrough(upstream, Step.FOREIGN);
+          break;
+        }
+        goesOnTo = p;
+        break;
+      }
+      if (held.length != 0 && held.length < HEADER_LENGTH) {
+        const more = HEADER_LENGTH - held.length;
+        held.append(p, more);
+        p += more;
+        copied = p;
+      }
+      const isHeld = held.length != 0;
+      const header = isHeld ? held.start : p;
+      const refused = isFrame(header) ? refusals.find(header, requestIdOf(header)) : null;
+      if (!refused) {
+        if (isHeld) {
+          out.write(held.start, held.length);
+          this.take(upstream, held.start, held.length);
+          held.clear();
+        } else {
+          this.take(upstream, p, HEADER_LENGTH);
+          p += HEADER_LENGTH;
+        }
+        continue;
+      }
+      const frame = HEADER_LENGTH + bodyLengthOf(header);
+      if (held.length + <u32>(end - p) < frame) {
+        if (held.append(p, <u32>(end - p))) {
+          goesOnTo = p;
+          break;
+        }
+        this.passThrough(upstream, Step.FOREIGN);
+        break;
+      }
+      if (!isHeld) out.write(copied, <u32>(p - copied));
+      p += frame - held.length;
+      copied = p;
+      held.clear();
+      const at = out.length;
+      refused.answer.write(out, refused.id, refused.serialization);
+      refusals.remove(refused);
+      this.take(upstream, out.start + at, out.length - at);
+    }
+    if ((isEnd || this.isPassedThrough) && held.length != 0) {
+      // What it would have become will not come.
+      if (goesOnTo == start && copied == start) goesOnTo = end;
+      else out.write(held.start, held.length);
+      held.clear();
+    }
+    if (goesOnTo != end) {
+      out.write(copied, <u32>(goesOnTo - copied));
+      copied = end;
+    }
+    const goesOn = out.length + <u32>(end - copied);
+    if (copied != start || out.length != 0) {
+      replaceStart(type, <u32>(copied - start), out.start, out.length);
+    }
+    out.clear();
+    return goesOn;
   }
 
   /** A data callback begins whose bytes are given to `take`. */
@@ -253,17 +360,10 @@ export class Connection {
     const result = readInvocation(serialization, half.body, end, invocation);
     if (result == INCOMPLETE && !half.bodyComplete && half.keep()) return false;
     const routing = plugin.settings.routing;
-    if (routing && half.direction == Direction.DOWNSTREAM) {
-      const route = this.route!;
-      route.decision = decide(
-        plugin,
-        routing,
-        header,
-        half.body,
-        half.bodyLength,
-        result,
-        route.isHeld,
-      );
+    const route = this.route;
+    if (routing && route && half.direction == Direction.DOWNSTREAM && !route.isSwallowed) {
+      const length = half.bodyLength;
+      route.decision = decide(plugin, routing, header, half.body, length, result, route);
       noteRoute(plugin, routing, route);
     }
     const isCut = half.bodyLength < bodyLengthOf(header);
@@ -348,6 +448,9 @@ export class Connection {
     const serialization = knownSerialization(serializationOf(flag));
     this.plugin.ledger.asked(series, Protocol.DUBBO, kind, serialization, bytes);
     if (kind == CallKind.TWOWAY) this.follow(half, header, series, time);
+    const policies = this.plugin.settings.policies;
+    // What is not followed is not in flight either.
+    if (policies && policies.holds != 0) policies.giveBack(this.plugin.ledger.holds);
   }
 
   private follow(half: Half, header: usize, series: Series, time: u64): void {
@@ -366,7 +469,13 @@ export class Connection {
       if (!oldest) return ledger.neverFollowed(series);
       this.endCall(oldest, ledger.ending.untracked());
     }
-    ledger.begin(table.start(calls, direction, id, serialization, series, time));
+    const call = table.start(calls, direction, id, serialization, series, time);
+    const policies = this.plugin.settings.policies;
+    if (policies) {
+      call.holds = policies.holds;
+      policies.holds = 0;
+    }
+    ledger.begin(call);
   }
 
   private onResponse(half: Half, header: usize, time: u64): void {

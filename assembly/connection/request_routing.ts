@@ -17,20 +17,9 @@ import { Plugin } from "../plugin";
 import { Routing } from "../routing/routing";
 import { RoutingRule } from "../routing/routing_rule";
 import { rewriteAttachments } from "../serialization/rewrite";
-import { Span } from "../wire/span";
-
-/** What becomes of a request's bytes. */
-export const enum Decision {
-  /** They go on as they are. */
-  KEEP,
-  /** What was appended to the plugin's splice goes on in their place. */
-  REWRITE,
-  /** They must not go on, and nothing behind them. */
-  REFUSE,
-}
-
-/** The cluster of the rule that the call took last; null where it took none or one without. */
-export let takenCluster: Span | null = null;
+import { police, Policed } from "./policing";
+import { Route } from "./route";
+import { Decision } from "./verdict";
 
 /**
  * Decides on the request whose invocation `plugin` has just read.
@@ -38,7 +27,7 @@ export let takenCluster: Span | null = null;
  * @param header the sixteen bytes of the frame's header
  * @param body, bodyLength the bytes of its body that are there
  * @param result what reading the invocation answered
- * @param isHeld whether the whole frame is at hand and nothing of it has gone on
+ * @param route what the connection remembers; its `isHeld` says whether nothing of the frame has gone on
  */
 export function decide(
   plugin: Plugin,
@@ -47,19 +36,34 @@ export function decide(
   body: usize,
   bodyLength: u32,
   result: usize,
-  isHeld: bool,
+  route: Route,
 ): Decision {
-  takenCluster = null;
+  route.taken = null;
   routing.rules.isUndecided = false;
   const invocation = plugin.invocation;
   const end = body + bodyLength;
   const isWhole = bodyLength == bodyLengthOf(header);
+  const isHeld = route.isHeld;
   if (isWhole) invocation.endBody(result, end);
+  if (invocation.headRead) plugin.describeCall(plugin.side);
+  else plugin.call.clear();
+  const policies = plugin.settings.policies;
+  if (policies && isHeld) {
+    const splice = plugin.splice;
+    const length = splice.out.length;
+    splice.out.write(splice.before.start, splice.before.length);
+    const isSure = invocation.attachmentsRead && !invocation.isDoubtful;
+    plugin.tellOtherNames(policies.others);
+    const policed = police(plugin, policies, header, isSure, route.refusals);
+    if (policed == Policed.REFUSED) return Decision.REWRITE;
+    if (policed == Policed.UNANSWERABLE) return Decision.REFUSE;
+    splice.out.cut(length);
+  }
   let rule: RoutingRule | null = null;
-  if (invocation.headRead) rule = routing.rules.find(plugin.describeCall(plugin.side));
+  if (invocation.headRead) rule = routing.rules.find(plugin.call);
   if (rule) {
     plugin.recorder.add(rule.series, cellKey(Metric.ROUTED), 1);
-    takenCluster = rule.cluster;
+    route.taken = rule.cluster;
   }
 
   const change = routing.changeFor(rule);

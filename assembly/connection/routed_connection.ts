@@ -36,7 +36,9 @@ import { InFlightTable } from "../ledger/in_flight";
 import { Connection } from "./connection";
 import { HeldFrame } from "./held_frame";
 import { Route } from "./route";
-import { Decision } from "./request_routing";
+import { Policed, refuseUnread } from "./policing";
+import { Decision } from "./verdict";
+import { PeerPrincipal } from "../host/peer_principal";
 import { SourceAddress } from "../host/source_address";
 
 /** Rewritten reads are put together in a buffer that keeps at most this many bytes of room. */
@@ -58,9 +60,13 @@ export class RoutedConnection extends Connection {
   /** When the connection began, in ns. */
   private since: u64 = 0;
   private routing: Routing;
-  private memory: Route = new Route();
+  private remembered: Route = new Route();
   private heldFrame: HeldFrame = new HeldFrame();
   private address: SourceAddress = new SourceAddress();
+  /** The identity in the client's certificate, where policies ask for it. */
+  private principal: PeerPrincipal | null = null;
+  /** Bytes of a refused request that are yet to come and go nowhere. */
+  private swallowing: u32 = 0;
   /** Bytes of a frame that goes on without being held. */
   private passing: u32 = 0;
   /** How many bytes of a first request must be there before it is looked at again. */
@@ -71,7 +77,8 @@ export class RoutedConnection extends Connection {
   constructor(contextId: u32, plugin: Plugin, table: InFlightTable, routing: Routing) {
     super(contextId, plugin, table);
     this.routing = routing;
-    this.route = this.memory;
+    this.route = this.remembered;
+    if (routing.usesPrincipal) this.principal = new PeerPrincipal();
   }
 
   /** The connection begins; answers whether Envoy is to wait with its cluster for the first request. */
@@ -114,7 +121,10 @@ export class RoutedConnection extends Connection {
    */
   onRoutedData(size: u32, isEnd: bool): bool {
     const routing = this.routing;
-    if (routing.usesAddress) this.plugin.call.address = this.address.get();
+    const plugin = this.plugin;
+    if (routing.usesAddress) plugin.call.address = this.address.get();
+    const principal = this.principal;
+    if (principal) plugin.call.principal.point(principal.get());
     if (this.isUndecided) {
       stopWaiting(this);
       this.routing.earlyDataComes = true;
@@ -155,7 +165,7 @@ export class RoutedConnection extends Connection {
     if (!invocation.headRead) return true;
     const rule = routing.rules.find(plugin.describeCall(plugin.side));
     const cluster = rule ? rule.cluster : null;
-    if (cluster && setTcpProxyCluster(cluster, routing.message)) this.memory.cluster = cluster;
+    if (cluster && setTcpProxyCluster(cluster, routing.message)) this.remembered.cluster = cluster;
     return true;
   }
 
@@ -164,7 +174,7 @@ export class RoutedConnection extends Connection {
     if (!this.routing.rewrites) return this.onDownstreamData(size);
     if (this.isPassedThrough) {
       // What the server sent could not be read any more; what the client sends is then not read either.
-      if (this.routing.hasProtectedKeys) return this.refuse(size, Obstacle.FOREIGN);
+      if (this.routing.isStrict) return this.refuse(size, Obstacle.FOREIGN);
       const held = this.heldFrame;
       if (held.length != 0) replaceStart(BufferType.DOWNSTREAM_DATA, 0, held.start, held.length);
       return held.clear();
@@ -184,14 +194,16 @@ export class RoutedConnection extends Connection {
       this.take(this.downstream, held.start, held.length);
     }
     held.free();
-    heap.free(changetype<usize>(this.memory));
+    this.remembered.free();
+    const principal = this.principal;
+    if (principal) principal.free();
     this.route = null;
     heap.free(changetype<usize>(this.address));
   }
 
   private rewriteRead(start: usize, size: u32, isEnd: bool): void {
     const routing = this.routing;
-    const route = this.memory;
+    const route = this.remembered;
     const held = this.heldFrame;
     const splice = this.plugin.splice;
     const out = splice.out;
@@ -211,6 +223,15 @@ export class RoutedConnection extends Connection {
         if (this.passing != 0) break;
         continue;
       }
+      if (this.swallowing != 0) {
+        const passed = min<u32>(this.swallowing, <u32>(end - p));
+        out.write(copied, <u32>(p - copied));
+        this.swallow(p, passed);
+        p += passed;
+        copied = p;
+        if (this.swallowing != 0) break;
+        continue;
+      }
       if (held.length != 0 && held.length < HEADER_LENGTH) {
         const more = min<u32>(HEADER_LENGTH - held.length, <u32>(end - p));
         if (!held.append(p, more)) return this.refuse(size, Obstacle.TOO_LARGE);
@@ -222,7 +243,7 @@ export class RoutedConnection extends Connection {
       const length = held.length + <u32>(end - p);
       if (length == 0) break;
       if (!mayBeFrame(header, length)) {
-        if (routing.hasProtectedKeys) return this.refuse(size, Obstacle.FOREIGN);
+        if (routing.isStrict) return this.refuse(size, Obstacle.FOREIGN);
         this.goOnUnheld(out);
         this.take(this.downstream, p, <u32>(end - p));
         break;
@@ -233,8 +254,19 @@ export class RoutedConnection extends Connection {
         break;
       }
       const frame = HEADER_LENGTH + bodyLengthOf(header);
+      if (this.isRefusedUnread(header)) {
+        if (!isHeld) out.write(copied, <u32>(p - copied));
+        copied = p;
+        const policies = this.plugin.settings.policies!;
+        const policed = refuseUnread(this.plugin, policies, header, route.refusals);
+        if (policed == Policed.UNANSWERABLE) return this.cutOff(size);
+        this.swallowing = frame;
+        if (isHeld) this.swallow(held.start, held.length);
+        held.clear();
+        continue;
+      }
       if (!this.isCandidate(header)) {
-        if (routing.hasProtectedKeys && this.isTooLong(header)) {
+        if (routing.isStrict && this.isTooLong(header)) {
           return this.refuse(size, Obstacle.TOO_LARGE);
         }
         const passing = frame - held.length;
@@ -253,14 +285,14 @@ export class RoutedConnection extends Connection {
           goesOnTo = p;
           break;
         }
-        if (routing.hasProtectedKeys) return this.refuse(size, Obstacle.TOO_LARGE);
+        if (routing.isStrict) return this.refuse(size, Obstacle.TOO_LARGE);
         this.passing = frame - held.length;
         this.goOnUnheld(out);
         continue;
       }
       const missing = frame - held.length;
       if (isHeld && !held.append(p, missing)) {
-        if (routing.hasProtectedKeys) return this.refuse(size, Obstacle.TOO_LARGE);
+        if (routing.isStrict) return this.refuse(size, Obstacle.TOO_LARGE);
         this.passing = missing;
         this.goOnUnheld(out);
         continue;
@@ -288,7 +320,7 @@ export class RoutedConnection extends Connection {
       out.write(copied, <u32>(goesOnTo - copied));
       copied = end;
       this.take(this.downstream, held.start, held.length);
-      if (!routing.hasProtectedKeys) out.write(held.start, held.length);
+      if (!routing.isStrict) out.write(held.start, held.length);
       held.clear();
       return replaceStart(BufferType.DOWNSTREAM_DATA, size, out.start, out.length);
     }
@@ -316,6 +348,24 @@ export class RoutedConnection extends Connection {
   private isCandidate(header: usize): bool {
     const flag = flagOf(header);
     return isRequest(flag) && !isEvent(flag) && !this.isTooLong(header);
+  }
+
+  /** Whether the frame with this header is a request that is refused without being read: it is too long. */
+  private isRefusedUnread(header: usize): bool {
+    const policies = this.plugin.settings.policies;
+    if (!policies || !policies.authorizes || this.routing.hasProtectedKeys) return false;
+    const flag = flagOf(header);
+    if (!isRequest(flag) || isEvent(flag)) return false;
+    return this.isTooLong(header) && bodyLengthOf(header) <= this.plugin.settings.maxBodyBytes;
+  }
+
+  /** The `length` bytes at `bytes` of a refused request are counted, and go nowhere. */
+  private swallow(bytes: usize, length: u32): void {
+    const route = this.remembered;
+    route.isSwallowed = true;
+    this.take(this.downstream, bytes, length);
+    route.isSwallowed = false;
+    this.swallowing -= length;
   }
 
   private isTooLong(header: usize): bool {

@@ -57,6 +57,11 @@ export class ServedNames {
     return isOther;
   }
 
+  /** The attachment `interface`, which a provider may go by. */
+  get otherInterface(): Span {
+    return this.interfaceName.exact;
+  }
+
   /** Gives it back. */
   free(): void {
     heap.free(changetype<usize>(this));

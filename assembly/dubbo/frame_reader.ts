@@ -126,6 +126,11 @@ export class FrameReader {
       : this.headerLength;
   }
 
+  /** How many bytes of the current frame's header, or else of its body, are yet to come. */
+  get missing(): u32 {
+    return this.hasHeader ? this.rest : HEADER_LENGTH - this.headerLength;
+  }
+
   /** Whether the header of a frame has passed, and the frame's last byte has not. */
   get hasHeader(): bool {
     return this.state != State.HEADER;

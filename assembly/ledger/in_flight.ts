@@ -39,6 +39,8 @@ export class InFlight {
   /** The request's serialization id. */
   serialization: u8 = 0;
   protocol: Protocol = Protocol.DUBBO;
+  /** The counters of concurrency of which it takes a place: a bit for each, see holds.ts. */
+  holds: u32 = 0;
 
   constructor(list: InFlightList | null, series: Series) {
     this.list = list;
@@ -116,6 +118,7 @@ export class InFlightTable {
     call.direction = direction;
     call.serialization = serialization;
     call.startedAt = startedAt;
+    call.holds = 0;
     call.hash = this.hashOf(list, direction, id);
     this.table.insert(call);
 

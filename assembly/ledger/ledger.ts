@@ -14,6 +14,7 @@ import { CallKind, ClosedBy, Outcome, Protocol } from "../call/vocabulary";
 import { Metric } from "../metrics/definitions";
 import { Recorder } from "../metrics/recorder";
 import { cellKey, Series } from "../metrics/series";
+import { Holds } from "./holds";
 import { InFlight } from "./in_flight";
 
 /** How a call ends. */
@@ -74,6 +75,8 @@ export class Ending {
 export class Ledger {
   /** The end that is being told; one at a time. */
   readonly ending: Ending = new Ending();
+  /** Places that calls in flight take. */
+  readonly holds: Holds = new Holds();
   private recorder: Recorder;
 
   /** @param recorder counts; it is not the ledger's own */
@@ -125,10 +128,15 @@ export class Ledger {
       recorder.add(series, cellKey(Metric.UNTRACKED, 0, 0, protocol), 1);
     }
     recorder.addInline(series, cellKey(Metric.REQUESTS_ACTIVE, 0, 0, protocol), -1);
+    if (call.holds != 0) {
+      this.holds.release(call.holds);
+      call.holds = 0;
+    }
   }
 
   /** Gives the ledger back. */
   free(): void {
+    this.holds.free();
     heap.free(changetype<usize>(this.ending));
     heap.free(changetype<usize>(this));
   }

@@ -22,6 +22,7 @@ import {
   OUTCOME_NAMES,
   Protocol,
   REASON_NAMES,
+  REFUSAL_NAMES,
 } from "../call/vocabulary";
 
 /** Every metric; a cell's key has it in its low byte. */
@@ -47,6 +48,9 @@ export const enum Metric {
   UNROUTED_CONNECTIONS,
   GUARDED,
   PATH_MISMATCHES,
+  REFUSED_REQUESTS,
+  SHADOW_REFUSED,
+  LIMITED_ALLOWED,
 }
 
 /**
@@ -75,6 +79,9 @@ misrouted_requests_total       counter    -          -
 unrouted_connections_total     counter    -          -
 guarded_requests_total         counter    -          -
 path_mismatches_total          counter    -          -
+refused_requests_total         counter    refusal    policy
+shadow_refused_requests_total  counter    refusal    policy
+limit_allowed_requests_total   counter    policy     -
 `;
 
 /** Words of a row. */
@@ -91,6 +98,8 @@ kind           kind
 direction      direction
 reason         reason
 obstacle       reason
+refusal        reason
+policy         policy
 `;
 
 /** The place of a label's row in `LABELS`. */
@@ -104,6 +113,8 @@ export const enum Label {
   DIRECTION,
   REASON,
   OBSTACLE,
+  REFUSAL,
+  POLICY,
 }
 
 /** The words for the values of a label, in the order of their numbers. */
@@ -125,6 +136,8 @@ export function valuesOf(label: u32, protocol: Protocol): string {
       return DIRECTION_NAMES;
     case Label.REASON:
       return REASON_NAMES;
+    case Label.REFUSAL:
+      return REFUSAL_NAMES;
     default:
       return OBSTACLE_NAMES;
   }

@@ -8,7 +8,7 @@
 import { NAME_WORDS } from "../call/names";
 import { Protocol, PROTOCOL_NAMES, SIDE_NAMES } from "../call/vocabulary";
 import { define, increment, MetricType, NO_METRIC, record } from "../host/metrics";
-import { LABELS, Metric, METRICS, ROW_WORDS, valuesOf } from "./definitions";
+import { Label, LABELS, Metric, METRICS, ROW_WORDS, valuesOf } from "./definitions";
 import {
   endLabel,
   isWord,
@@ -20,6 +20,7 @@ import {
   writtenLength,
   writtenStart,
 } from "./label_writer";
+import { NameList } from "./name_list";
 import { Cell, cellKey, RULE_PART, Series } from "./series";
 import { MetricsSettings } from "./settings";
 
@@ -57,6 +58,8 @@ export class Recorder {
   private dirty: Cell | null = null;
   private durationInMicroseconds: bool;
   private tellsAll: bool;
+  /** What policies are called, by their numbers. */
+  policies: NameList | null = null;
 
   /** @param settings are only looked at */
   constructor(settings: MetricsSettings) {
@@ -90,7 +93,7 @@ export class Recorder {
     if (!this.tellsAll) return;
     const micros = this.durationInMicroseconds;
     const cell = series.cell(cellKey(Metric.DURATION, 0, 0, protocol));
-    if (!cell.isDefined) defineCell(cell, micros);
+    if (!cell.isDefined) defineCell(cell, micros, this.policies);
     if (cell.metricId == NO_METRIC) return;
     // The system's clock may have been set back meanwhile.
     const nanoseconds = endedAt > startedAt ? endedAt - startedAt : 0;
@@ -110,7 +113,7 @@ export class Recorder {
       const amount = cell.pending;
       cell.pending = 0;
       if (!cell.isDefined && (this.tellsAll || cell.metric == Metric.GUARDED))
-        defineCell(cell, this.durationInMicroseconds);
+        defineCell(cell, this.durationInMicroseconds, this.policies);
       // A gauge may have come back to where it was; a counter only grows.
       if (amount != 0 && cell.metricId != NO_METRIC) increment(cell.metricId, amount);
       cell = next;
@@ -136,13 +139,16 @@ const TYPE_WORDS = "counter gauge histogram";
 /** Labels that series have beside a call's names. */
 const SERIES_WORDS = "rule side protocol";
 
-/** @param inMicroseconds the unit of a duration */
-function defineCell(cell: Cell, inMicroseconds: bool): void {
+/**
+ * @param inMicroseconds the unit of a duration
+ * @param policies the values of label `policy`
+ */
+function defineCell(cell: Cell, inMicroseconds: bool, policies: NameList | null): void {
   const row = (cell.metric as u32) * ROW_WORDS;
   startName();
   writeSeriesLabels(cell.series, cell.protocol);
-  writeCellLabel(row + Column.FIRST, cell.firstLabel, cell.protocol);
-  writeCellLabel(row + Column.SECOND, cell.secondLabel, cell.protocol);
+  writeCellLabel(row + Column.FIRST, cell.firstLabel, cell.protocol, policies);
+  writeCellLabel(row + Column.SECOND, cell.secondLabel, cell.protocol, policies);
   writeText("dubbo_");
   writeWord(METRICS, row + Column.NAME);
   let type: u32 = 0;
@@ -153,12 +159,22 @@ function defineCell(cell: Cell, inMicroseconds: bool): void {
 }
 
 /** Appends the label that word number `word` of `METRICS` names, if any, with value number `value`. */
-function writeCellLabel(word: u32, value: u32, protocol: Protocol): void {
+function writeCellLabel(
+  word: u32,
+  value: u32,
+  protocol: Protocol,
+  policies: NameList | null,
+): void {
   if (isWord(METRICS, word, "-", 0)) return;
   let label: u32 = 0;
   while (!isWord(METRICS, word, LABELS, label * 2)) label++;
   startLabel(LABELS, label * 2 + 1);
-  writeWord(valuesOf(label, protocol), value);
+  if (label == Label.POLICY) {
+    const name = policies!.name(value);
+    writeWireValue(name.start, name.length);
+  } else {
+    writeWord(valuesOf(label, protocol), value);
+  }
   endLabel();
 }
 

@@ -35,10 +35,14 @@ export class Routing {
   usesAttachments: bool = false;
   /** Whether any rule changes attachments, or a key is protected. */
   rewrites: bool = false;
+  /** Whether policies allow or deny calls, so that each must be read. */
+  mustRead: bool = false;
   /** Whether any rule chooses the connection's cluster. */
   choosesCluster: bool = false;
   /** Whether any rule asks for the client's address. */
   usesAddress: bool = false;
+  /** Whether any rule asks for the identity in the client's certificate. */
+  usesPrincipal: bool = false;
   /** Whether any connection was shown bytes before its cluster was chosen. */
   earlyDataComes: bool = false;
   /** Where messages to the host are written. */
@@ -53,6 +57,11 @@ export class Routing {
   /** Whether there are keys that only the filter may set. */
   get hasProtectedKeys(): bool {
     return !this.protectedKeys.isEmpty;
+  }
+
+  /** Whether what is not known to be Dubbo's must not go on: for protected keys, or for policies. */
+  get isStrict(): bool {
+    return this.hasProtectedKeys || this.mustRead;
   }
 
   /** Says on which side the proxy stands. */

@@ -9,6 +9,7 @@ import { bitOf, HEAD_NAMES, Name, NAME_COUNT } from "../call/names";
 import { Span } from "../wire/span";
 import { AddressMatch } from "./address_match";
 import { AttachmentMatch } from "./attachment_match";
+import { PrincipalMatch } from "./principal_match";
 import { NO_SIGNATURE, signatureOf, TextMatch } from "./text_match";
 
 /** Conditions that must all be met; with none of them every call meets them. */
@@ -25,6 +26,8 @@ export class Match {
   attachments: AttachmentMatch | null = null;
   /** Networks of which the client's address must lie in one; null: any. */
   networks: AddressMatch | null = null;
+  /** Conditions on the peer's certificate, of which one must be met; null: any. */
+  principals: PrincipalMatch | null = null;
   /** The side that the call must have, or -1. */
   side: i32 = -1;
 
@@ -58,6 +61,7 @@ export class Match {
   meetsHead(call: Call): bool {
     if (this.side >= 0 && this.side != (call.side as i32)) return false;
     if (!this.meetsNames(call, this.asked & HEAD_NAMES)) return false;
+    if (this.principals && !this.meetsPrincipal(call.principal)) return false;
     let network = this.networks;
     if (!network) return true;
     if (call.address == 0) return false;
@@ -77,6 +81,15 @@ export class Match {
       attachment = attachment.next;
     }
     return true;
+  }
+
+  private meetsPrincipal(principal: Span): bool {
+    let condition = this.principals;
+    while (condition) {
+      if (condition.matches(principal)) return true;
+      condition = condition.next;
+    }
+    return false;
   }
 
   private meetsNames(call: Call, names: u32): bool {
@@ -107,6 +120,12 @@ export class Match {
       const next = network.next;
       heap.free(changetype<usize>(network));
       network = next;
+    }
+    let principal = this.principals;
+    while (principal) {
+      const next = principal.next;
+      principal.free();
+      principal = next;
     }
     heap.free(changetype<usize>(this));
   }

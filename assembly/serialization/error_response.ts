@@ -8,9 +8,11 @@
  * Dubbo's providers write errors in hessian2 whatever the request was written in (captured from Dubbo
  * Java on fastjson2, java and compactedjava connections), so every client reads it.
  */
-import { MAGIC_HIGH, MAGIC_LOW } from "../dubbo/header";
+import { BODY_LENGTH_OFFSET, MAGIC_HIGH, MAGIC_LOW } from "../dubbo/header";
 import { FASTJSON2, HESSIAN2 } from "../dubbo/tables";
 import { Output } from "../wire/output";
+import { Span } from "../wire/span";
+import { writeHessian2String } from "./hessian2_write";
 
 /**
  * Appends a response to the request `id`.
@@ -41,4 +43,24 @@ export function writeErrorResponse(
     out.writeU16(0x3000 + count);
   }
   for (let i: u32 = 0; i < count; i++) out.writeU8(text.charCodeAt(i));
+}
+
+/**
+ * Appends a response to the request `id` in hessian2, which every client reads whatever its request was
+ * written in.
+ *
+ * @param text of the error, in ASCII
+ */
+export function writeStatusResponse(out: Output, id: u64, status: u8, text: Span): void {
+  const start = out.length;
+  out.writeU8(MAGIC_HIGH);
+  out.writeU8(MAGIC_LOW);
+  out.writeU8(HESSIAN2);
+  out.writeU8(status);
+  out.writeU32(<u32>(id >> 32));
+  out.writeU32(<u32>id);
+  out.writeU32(0);
+  const body = out.length;
+  writeHessian2String(out, text);
+  out.patchU32(start + <u32>BODY_LENGTH_OFFSET, out.length - body);
 }

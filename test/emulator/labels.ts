@@ -22,6 +22,7 @@ export const DUBBO_LABELS: readonly string[] = [
   "dubbo_reason",
   "dubbo_closed_by",
   "dubbo_rule",
+  "dubbo_policy",
 ];
 
 const regexes = new Map<string, RegExp>();

@@ -147,7 +147,12 @@ export const BAD: [unknown, string, string, string][] = [
     '"yes"',
     "true or false",
   ],
-  [match({ source: { ip: [] } }), `${M}.source.ip`, "a list", keys("labels", "addresses")],
+  [
+    match({ source: { ip: [] } }),
+    `${M}.source.ip`,
+    "a list",
+    keys("labels", "addresses", "ip_blocks", "principals", "namespaces"),
+  ],
   ...[
     "",
     "10.0.0.0/33",

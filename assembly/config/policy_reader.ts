@@ -1,0 +1,281 @@
+/**
+ * The `policies` part of a plugin's configuration.
+ */
+import { NAME_COUNT, NAME_WORDS } from "../call/names";
+import { statusCodeOf } from "../call/statuses";
+import { MOST_HOLDS } from "../ledger/holds";
+import { MOST_NAMES } from "../metrics/name_list";
+import { Answer, EXCEPTION_WORDS, ExceptionCode } from "../policy/answer";
+import { Concurrency } from "../policy/concurrency";
+import { Fault, WHOLE } from "../policy/fault";
+import { Policies } from "../policy/policies";
+import { Policy, PolicyKind } from "../policy/policy";
+import { RateLimit } from "../policy/rate_limit";
+import { BucketSettings } from "../policy/token_bucket";
+import { Checker, item, under } from "./checker";
+import { JsonType, JsonValue } from "./json";
+import { LONGEST_NAME, MatchReader } from "./match_reader";
+import { Settings } from "./settings";
+import { copyText } from "./texts";
+
+/** One name is left for calls that no policy names. */
+const MOST_POLICIES: i32 = (MOST_NAMES as i32) - 1;
+/** Characters of an answer's message. */
+const LONGEST_MESSAGE: i32 = 200;
+const MOST_TOKENS: u32 = 1000000000;
+const MOST_IN_FLIGHT: u32 = 1000000;
+/** A day in ms. */
+const LONGEST_INTERVAL: f64 = 86400000;
+const NANOSECONDS_IN_MILLISECOND: u64 = 1000000;
+/** The name of refusals that no policy names: that nothing allows, or that could not be read. */
+const DEFAULT_NAME = "default";
+
+/** Reads the `policies` part; see reader.ts for the rest. */
+export class PolicyReader {
+  private holds: u32 = 0;
+
+  constructor(
+    private checker: Checker,
+    private settings: Settings,
+    private matches: MatchReader,
+    private seed: u64,
+  ) {}
+
+  /** Reads the list `value` at `$.policies` into `policies`; errors go to the checker. */
+  read(value: JsonValue, policies: Policies): void {
+    const path = under("$", "policies");
+    const list = this.checker.list(path, value, MOST_POLICIES);
+    policies.defaultName = policies.names.add(copyText(DEFAULT_NAME));
+    setMessage(policies.defaultAnswer, "not allowed by policy");
+    for (let i = 0; i < list.length; i++) {
+      const policy = this.readPolicy(item(path, i), list[i], policies);
+      if (!policy) continue;
+      if (this.checker.error.length != 0) return policy.free();
+      add(policies, policy);
+    }
+  }
+
+  private readPolicy(path: string, value: JsonValue, policies: Policies): Policy | null {
+    const checker = this.checker;
+    const actions = ["authorize", "rate_limit", "concurrency", "fault"];
+    const keys = ["name", "match", "enforce", "answer"].concat(actions);
+    if (!checker.object(path, value, keys)) return null;
+    const given = value.member("name");
+    if (!given) {
+      checker.refuse(path, value, "an object with a name");
+      return null;
+    }
+    const name = checker.name(under(path, "name"), given, LONGEST_NAME);
+    let count = 0;
+    for (let i = 0; i < actions.length; i++) if (value.member(actions[i])) count++;
+    if (count != 1) {
+      checker.refuse(path, value, "an object with one of " + actions.join(", "));
+      return null;
+    }
+    const policy = new Policy();
+    policy.enforces = checker.flag(under(path, "enforce"), value.member("enforce"), true);
+    const match = value.member("match");
+    const isForUs = match ? this.matches.read(under(path, "match"), match, policy.match) : true;
+    this.readAction(path, value, policy);
+    const answer = value.member("answer");
+    if (answer) this.readAnswer(under(path, "answer"), answer, policy.answer);
+    if (policy.answer.message.length == 0) setMessage(policy.answer, "refused by policy " + name);
+    if (!isForUs || checker.error.length != 0) {
+      // A policy that no call can meet costs nothing.
+      policy.free();
+      return null;
+    }
+    policy.index = policies.names.add(copyText(name));
+    return policy;
+  }
+
+  private readAction(path: string, value: JsonValue, policy: Policy): void {
+    const checker = this.checker;
+    const authorize = value.member("authorize");
+    if (authorize) {
+      const words = ["allow", "deny"];
+      const at = under(path, "authorize");
+      policy.kind = <PolicyKind>checker.choice(at, authorize, words, 1);
+      return;
+    }
+    const limit = value.member("rate_limit");
+    if (limit) {
+      policy.kind = PolicyKind.RATE_LIMIT;
+      policy.answer.exception = <i32>(ExceptionCode.LIMIT_EXCEEDED as u32);
+      return this.readRateLimit(under(path, "rate_limit"), limit, policy);
+    }
+    const concurrency = value.member("concurrency");
+    if (concurrency) {
+      policy.kind = PolicyKind.CONCURRENCY;
+      policy.answer.exception = <i32>(ExceptionCode.LIMIT_EXCEEDED as u32);
+      return this.readConcurrency(under(path, "concurrency"), concurrency, policy);
+    }
+    policy.kind = PolicyKind.FAULT;
+    policy.answer.exception = -1;
+    this.readFault(under(path, "fault"), value.member("fault")!, policy);
+  }
+
+  private readRateLimit(path: string, value: JsonValue, policy: Policy): void {
+    const checker = this.checker;
+    const keys = ["max_tokens", "tokens_per_fill", "fill_interval", "per"];
+    if (!checker.object(path, value, keys)) return;
+    const most = value.member("max_tokens");
+    const interval = value.member("fill_interval");
+    if (!most || !interval) {
+      return checker.refuse(path, value, "an object with max_tokens and fill_interval");
+    }
+    const bucket = new BucketSettings();
+    bucket.maxTokens = checker.integer(under(path, "max_tokens"), most, 1, MOST_TOKENS, 1);
+    bucket.tokensPerFill = checker.integer(
+      under(path, "tokens_per_fill"),
+      value.member("tokens_per_fill"),
+      1,
+      MOST_TOKENS,
+      bucket.maxTokens,
+    );
+    bucket.fillInterval = this.readDuration(under(path, "fill_interval"), interval);
+    const limit = new RateLimit(bucket, this.seed);
+    policy.rateLimit = limit;
+    const list = under(path, "per");
+    const per = checker.list(list, value.member("per"), (NAME_COUNT as i32) + 2);
+    const words = NAME_WORDS.split(" ").concat(["principal"]);
+    for (let i = 0; i < per.length; i++) this.readKey(item(list, i), per[i], words, limit);
+  }
+
+  /** Reads one thing that tells calls apart: a name, or `{ attachment: … }`. */
+  private readKey(path: string, value: JsonValue, words: string[], limit: RateLimit): void {
+    const checker = this.checker;
+    if (value.type == JsonType.OBJECT) {
+      if (!checker.object(path, value, ["attachment"])) return;
+      const key = value.member("attachment");
+      if (!key || limit.attachment) return checker.refuse(path, value, "one attachment");
+      const text = checker.key(under(path, "attachment"), key);
+      if (checker.error.length == 0) limit.attachment = this.settings.query.wantText(text);
+      return;
+    }
+    const index = checker.choice(path, value, words, -1);
+    if (index == (NAME_COUNT as i32)) limit.perPrincipal = true;
+    else if (index >= 0) limit.names |= 1 << index;
+  }
+
+  private readConcurrency(path: string, value: JsonValue, policy: Policy): void {
+    const checker = this.checker;
+    if (!checker.object(path, value, ["max_in_flight"])) return;
+    const most = value.member("max_in_flight");
+    if (!most) return checker.refuse(path, value, "an object with max_in_flight");
+    if (this.holds == MOST_HOLDS) {
+      return checker.refuse(path, value, "at most " + MOST_HOLDS.toString() + " of these");
+    }
+    const concurrency = new Concurrency();
+    const at = under(path, "max_in_flight");
+    concurrency.maxInFlight = checker.integer(at, most, 1, MOST_IN_FLIGHT, 1);
+    concurrency.hold = this.holds++;
+    policy.concurrency = concurrency;
+  }
+
+  private readFault(path: string, value: JsonValue, policy: Policy): void {
+    const checker = this.checker;
+    if (!checker.object(path, value, ["abort"])) return;
+    const abort = value.member("abort");
+    if (!abort) return checker.refuse(path, value, "an object with abort");
+    const at = under(path, "abort");
+    if (!checker.object(at, abort, ["percentage"])) return;
+    const percentage = abort.member("percentage");
+    if (!percentage) return checker.refuse(at, abort, "an object with percentage");
+    const number = percentage.number;
+    if (percentage.type != JsonType.NUMBER || !(number >= 0 && number <= 100)) {
+      return checker.refuse(under(at, "percentage"), percentage, "a number from 0 to 100");
+    }
+    const fault = new Fault();
+    fault.abort = <u32>(number * <f64>(WHOLE / 100) + 0.5);
+    policy.fault = fault;
+  }
+
+  private readAnswer(path: string, value: JsonValue, answer: Answer): void {
+    const checker = this.checker;
+    if (!checker.object(path, value, ["exception", "status", "message"])) return;
+    const exception = value.member("exception");
+    const status = value.member("status");
+    if (exception && status) return checker.refuse(path, value, "one of exception, status");
+    if (exception) {
+      const words = EXCEPTION_WORDS.split(" ");
+      answer.exception = checker.choice(under(path, "exception"), exception, words, 0);
+    }
+    if (status) {
+      const code = statusCodeOf(status.type == JsonType.STRING ? status.text : "");
+      if (code == 0) {
+        return checker.refuse(under(path, "status"), status, "one of Dubbo's statuses but OK");
+      }
+      answer.exception = -1;
+      answer.status = code;
+    }
+    const message = value.member("message");
+    if (!message) return;
+    const text = checker.name(under(path, "message"), message, LONGEST_MESSAGE);
+    for (let i = 0; i < text.length; i++) {
+      const unit = text.charCodeAt(i);
+      if (unit >= 0x20 && unit < 0x7f) continue;
+      return checker.refuse(under(path, "message"), message, "printable ASCII");
+    }
+    setMessage(answer, text);
+  }
+
+  /** Reads `1s`, `0.5s`, `100ms` into ns, at least 1 ms. */
+  private readDuration(path: string, value: JsonValue): u64 {
+    const text = value.type == JsonType.STRING ? value.text : "";
+    const isMillis = text.endsWith("ms");
+    const digits = text.substring(0, text.length - (isMillis ? 2 : 1));
+    let millis: f64 = 0;
+    let isNumber = digits.length != 0 && digits.length < 12 && text.endsWith("s");
+    let scale: f64 = 0;
+    for (let i = 0; i < digits.length; i++) {
+      const unit = digits.charCodeAt(i);
+      if (unit == 0x2e && scale == 0 && i != 0) {
+        scale = 1;
+        continue;
+      }
+      if (unit < 0x30 || unit > 0x39) isNumber = false;
+      millis = millis * 10 + <f64>(unit - 0x30);
+      scale *= 10;
+    }
+    if (scale != 0) millis /= scale;
+    if (!isMillis) millis *= 1000;
+    if (!isNumber || millis < 1 || millis > LONGEST_INTERVAL) {
+      this.checker.refuse(path, value, 'a duration of 1 ms to a day, such as "1s" or "100ms"');
+      return 1;
+    }
+    return <u64>millis * NANOSECONDS_IN_MILLISECOND;
+  }
+}
+
+/** Adds a policy that is right, and what it asks for. */
+function add(policies: Policies, policy: Policy): void {
+  const match = policy.match;
+  if (match.networks) policies.usesAddress = true;
+  if (match.principals) policies.usesPrincipal = true;
+  const limit = policy.rateLimit;
+  if (limit) {
+    policies.usesTime = true;
+    if (limit.perPrincipal) policies.usesPrincipal = true;
+  }
+  if (policy.kind > PolicyKind.DENY) return policies.limiting.add(policy);
+  if (policy.kind == PolicyKind.ALLOW) {
+    policies.allows = true;
+    if (policy.enforces) policies.allowsEnforced = true;
+  }
+  if (policy.enforces) policies.authorizes = true;
+  policies.authorizing.add(policy);
+}
+
+/** Gives the answer its text: the characters of `text` that are ASCII. */
+function setMessage(answer: Answer, text: string): void {
+  const message = answer.message;
+  if (message.start != 0) heap.free(message.start);
+  const length = min<i32>(text.length, LONGEST_MESSAGE);
+  const bytes = heap.alloc(length);
+  for (let i = 0; i < length; i++) {
+    const unit = text.charCodeAt(i);
+    store<u8>(bytes + i, unit < 0x7f && unit >= 0x20 ? <u8>unit : 0x3f);
+  }
+  message.set(bytes, length);
+}

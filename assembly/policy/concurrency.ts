@@ -1,0 +1,18 @@
+/**
+ * A bulkhead: at most so many calls in flight, per worker.
+ */
+import { Holds } from "../ledger/holds";
+
+/** `concurrency` of a policy. */
+@unmanaged
+@final
+export class Concurrency {
+  maxInFlight: u32 = 0;
+  /** The counter of its calls. */
+  hold: u32 = 0;
+
+  /** Takes a place; false if there is none. */
+  take(holds: Holds): bool {
+    return holds.take(this.hold, this.maxInFlight);
+  }
+}

@@ -1,0 +1,264 @@
+/**
+ * All policies of a plugin, and what they say of a call.
+ *
+ *     authorize     the first that a call meets decides; where any allows, what none allows is refused
+ *     rate limits   each that a call meets must have a token
+ *     faults        each that a call meets may be drawn
+ *     concurrency   each that a call meets must have a place; taken last, so that none has to be given back
+ *
+ * What is authorized must be what is served, and providers differ in what they go by: so a call is asked
+ * about under every name that it may be served by, and each of them must be allowed and none denied.
+ */
+import { Call } from "../call/call";
+import { Name } from "../call/names";
+import { RefusalReason } from "../call/vocabulary";
+import { Holds } from "../ledger/holds";
+import { NameList } from "../metrics/name_list";
+import { Rules } from "../rules/rules";
+import { sameBytes } from "../wire/bytes";
+import { hashU64 } from "../wire/hash";
+import { Span } from "../wire/span";
+import { Answer } from "./answer";
+import { Policy, PolicyKind } from "./policy";
+
+/** The other names by which a call may be served; those that are not known are empty. */
+@unmanaged
+@final
+export class OtherNames {
+  /** The attachment `interface`, which providers without a path go by. */
+  interfaceName: Span = new Span();
+  /** The method of the head: `$invoke` where the call is generic. */
+  method: Span = new Span();
+
+  /** Forgets them. */
+  clear(): void {
+    this.interfaceName.clear();
+    this.method.clear();
+  }
+}
+
+/** `policies` of a plugin's configuration. */
+@unmanaged
+@final
+export class Policies {
+  /** Those that allow or deny, in order. */
+  readonly authorizing: Rules<Policy> = new Rules<Policy>();
+  /** All others, in order. */
+  readonly limiting: Rules<Policy> = new Rules<Policy>();
+  readonly names: NameList = new NameList();
+  /** Whether there is one that allows, and one that is enforced. */
+  allows: bool = false;
+  allowsEnforced: bool = false;
+  /** Whether any that allows or denies is enforced: then what cannot be read is refused. */
+  authorizes: bool = false;
+  /** Whether any asks for the client's address or certificate. */
+  usesAddress: bool = false;
+  usesPrincipal: bool = false;
+  /** Whether any has a rate limit. */
+  usesTime: bool = false;
+  /** The number of the name under which calls are refused that no policy names. */
+  defaultName: u32 = 0;
+  /** What they are answered. */
+  readonly defaultAnswer: Answer;
+  readonly others: OtherNames = new OtherNames();
+
+  // What was found of the call that was asked about last.
+  /** Why it is refused. */
+  reason: RefusalReason = RefusalReason.DENIED;
+  /** Under which policy's name. */
+  policy: u32 = 0;
+  answer: Answer;
+  /** Why it would be refused if all policies were enforced, and under which name; -1 if it would not. */
+  shadowReason: i32 = -1;
+  shadowPolicy: u32 = 0;
+  /** Places that the call has taken: a bit for each counter of concurrency. */
+  holds: u32 = 0;
+  /** How many rate limits it has passed, and the last one of them. */
+  limitPassed: i32 = -1;
+
+  private random: u64;
+  private asked: Call = new Call();
+
+  /** @param seed for chance */
+  constructor(seed: u64) {
+    const answer = new Answer();
+    this.random = hashU64(seed, 2);
+    this.defaultAnswer = answer;
+    this.answer = answer;
+  }
+
+  /**
+   * Whether the call may go on.
+   *
+   * @param call with its attachments read, if they could be
+   * @param isSure whether it is known what a provider will read
+   * @param unsureReason why not
+   * @param holds where places in flight are taken
+   * @param time in ns, if there are rate limits
+   * @returns whether it is refused; then `reason`, `policy` and `answer` say why and how
+   */
+  refuses(call: Call, isSure: bool, unsureReason: RefusalReason, holds: Holds, time: u64): bool {
+    this.shadowReason = -1;
+    this.holds = 0;
+    this.limitPassed = -1;
+    if (!isSure) {
+      if (this.authorizes) return this.refuse(unsureReason, this.defaultName, this.defaultAnswer);
+      if (this.authorizing.first) this.shadow(unsureReason, this.defaultName);
+    } else if (this.authorizing.first && !this.isAuthorized(call)) {
+      return true;
+    }
+    return this.isLimited(call, holds, time);
+  }
+
+  /** The call that took places is not followed: they are given back. */
+  giveBack(holds: Holds): void {
+    holds.release(this.holds);
+    this.holds = 0;
+  }
+
+  private refuse(reason: RefusalReason, policy: u32, answer: Answer): bool {
+    this.reason = reason;
+    this.policy = policy;
+    this.answer = answer;
+    return true;
+  }
+
+  private shadow(reason: RefusalReason, policy: u32): void {
+    if (this.shadowReason >= 0) return;
+    this.shadowReason = <i32>(reason as u32);
+    this.shadowPolicy = policy;
+  }
+
+  /** Asks under each set of names; `call` is as it was afterwards. */
+  private isAuthorized(call: Call): bool {
+    const asked = this.asked;
+    const others = this.others;
+    asked.copy(call);
+    if (!this.isAllowed(asked)) return false;
+    const interfaces: u32 = 3;
+    const methods: u32 = 2;
+    const versions: u32 = 2;
+    for (let i: u32 = 0; i < interfaces; i++) {
+      const interfaceName =
+        i == 0 ? call.name(Name.INTERFACE) : i == 1 ? call.path : others.interfaceName;
+      if (i != 0 && !isAnother(interfaceName, call.name(Name.INTERFACE))) continue;
+      for (let m: u32 = 0; m < methods; m++) {
+        const method = m == 0 ? call.name(Name.METHOD) : others.method;
+        if (m != 0 && !isAnother(method, call.name(Name.METHOD))) continue;
+        for (let v: u32 = 0; v < versions; v++) {
+          const version = v == 0 ? call.name(Name.VERSION) : call.headVersion;
+          if (v != 0 && !isAnother(version, call.name(Name.VERSION))) continue;
+          if (i + m + v == 0) continue;
+          asked.name(Name.INTERFACE).point(interfaceName);
+          asked.name(Name.METHOD).point(method);
+          asked.name(Name.VERSION).point(version);
+          if (!this.isAllowed(asked)) return false;
+        }
+      }
+    }
+    return true;
+  }
+
+  private isAllowed(call: Call): bool {
+    const policies = this.authorizing;
+    let policy = policies.findFrom(policies.first, call);
+    let isAllowed = false;
+    let isShadowAllowed = false;
+    while (policy) {
+      if (policy.kind == PolicyKind.DENY) {
+        if (policy.enforces) {
+          this.refuse(RefusalReason.DENIED, policy.index, policy.answer);
+          return false;
+        }
+        if (!isShadowAllowed) this.shadow(RefusalReason.DENIED, policy.index);
+      } else {
+        isShadowAllowed = true;
+        if (policy.enforces) {
+          isAllowed = true;
+          break;
+        }
+      }
+      policy = policies.findFrom(policy.next, call);
+    }
+    if (isAllowed) return true;
+    if (this.allowsEnforced) {
+      this.refuse(RefusalReason.NOT_ALLOWED, this.defaultName, this.defaultAnswer);
+      return false;
+    }
+    if (this.allows && !isShadowAllowed) this.shadow(RefusalReason.NOT_ALLOWED, this.defaultName);
+    return true;
+  }
+
+  private isLimited(call: Call, holds: Holds, time: u64): bool {
+    const policies = this.limiting;
+    let policy = policies.findFrom(policies.first, call);
+    let bulkhead = false;
+    while (policy) {
+      const limit = policy.rateLimit;
+      const fault = policy.fault;
+      if (policy.concurrency) bulkhead = true;
+      if (limit) {
+        if (limit.take(call, time)) this.limitPassed = <i32>policy.index;
+        else if (this.refusesBy(policy, RefusalReason.RATE_LIMITED)) return true;
+      } else if (fault) {
+        this.random = hashU64(this.random, 1);
+        if (fault.aborts(this.random >> 16) && this.refusesBy(policy, RefusalReason.FAULT))
+          return true;
+      }
+      policy = policies.findFrom(policy.next, call);
+    }
+    return bulkhead && this.isCrowded(call, holds);
+  }
+
+  private isCrowded(call: Call, holds: Holds): bool {
+    const policies = this.limiting;
+    let policy = policies.findFrom(policies.first, call);
+    while (policy) {
+      const concurrency = policy.concurrency;
+      if (concurrency) {
+        if (concurrency.take(holds)) this.holds |= 1 << concurrency.hold;
+        else if (this.refusesBy(policy, RefusalReason.IN_FLIGHT)) {
+          this.giveBack(holds);
+          return true;
+        }
+      }
+      policy = policies.findFrom(policy.next, call);
+    }
+    return false;
+  }
+
+  private refusesBy(policy: Policy, reason: RefusalReason): bool {
+    if (policy.enforces) return this.refuse(reason, policy.index, policy.answer);
+    this.shadow(reason, policy.index);
+    return false;
+  }
+
+  /** Gives everything back. */
+  free(): void {
+    freeAll(this.authorizing);
+    freeAll(this.limiting);
+    this.names.free();
+    this.defaultAnswer.free();
+    this.asked.free();
+    heap.free(changetype<usize>(this.others.interfaceName));
+    heap.free(changetype<usize>(this.others.method));
+    heap.free(changetype<usize>(this.others));
+    heap.free(changetype<usize>(this));
+  }
+}
+
+function freeAll(policies: Rules<Policy>): void {
+  let policy = policies.first;
+  while (policy) {
+    const next = policy.next;
+    policy.free();
+    policy = next;
+  }
+  policies.free();
+}
+
+/** Whether `name` is known and not the same as `usual`. */
+function isAnother(name: Span, usual: Span): bool {
+  if (name.length == 0) return false;
+  return name.length != usual.length || !sameBytes(name.start, usual.start, name.length);
+}

@@ -1,0 +1,59 @@
+/**
+ * A rate limit: tokens for all calls of a policy, or for each key that tells them apart.
+ */
+import { Call } from "../call/call";
+import { bitOf, NAME_COUNT } from "../call/names";
+import { WantedAttachment } from "../dubbo/attachments";
+import { hashBytes } from "../wire/hash";
+import { BucketTable } from "./bucket_table";
+import { BucketSettings } from "./token_bucket";
+
+/** `rate_limit` of a policy. */
+@unmanaged
+@final
+export class RateLimit {
+  private settings: BucketSettings;
+  private buckets: BucketTable;
+  /** The names that tell calls apart: a bit for each. */
+  names: u32 = 0;
+  /** Whether the peer's certificate does. */
+  perPrincipal: bool = false;
+  /** An attachment that does, or null. */
+  attachment: WantedAttachment | null = null;
+  private seed: u64;
+
+  /**
+   * @param settings become its own
+   * @param seed for the hashes of keys, which callers choose
+   */
+  constructor(settings: BucketSettings, seed: u64) {
+    this.settings = settings;
+    this.buckets = new BucketTable(settings);
+    this.seed = seed;
+  }
+
+  /** Takes a token for `call` at `time` (ns); false if there is none. */
+  take(call: Call, time: u64): bool {
+    return this.buckets.take(this.keyOf(call), time);
+  }
+
+  private keyOf(call: Call): u64 {
+    let key = this.seed;
+    for (let name: u32 = 0; name < NAME_COUNT; name++) {
+      if (!(this.names & bitOf(name))) continue;
+      const span = call.name(name);
+      key = hashBytes(key, span.start, span.length);
+    }
+    if (this.perPrincipal) key = hashBytes(key, call.principal.start, call.principal.length);
+    const attachment = this.attachment;
+    if (attachment) key = hashBytes(key, attachment.value.start, attachment.value.length);
+    return key;
+  }
+
+  /** Gives everything back. */
+  free(): void {
+    this.buckets.free();
+    heap.free(changetype<usize>(this.settings));
+    heap.free(changetype<usize>(this));
+  }
+}
