@@ -5,7 +5,7 @@ import { Plugin } from "./plugin";
 import { InFlightTable } from "./ledger/in_flight";
 import { Connection } from "./connection/connection";
 import { RoutedConnection } from "./connection/routed_connection";
-import { readCall } from "./http/call_start";
+import { isRefused, readCall } from "./http/call_start";
 import { HttpCall } from "./http/http_call";
 import { HttpRequest } from "./http/http_request";
 import { now } from "./host/clock";
@@ -84,19 +84,24 @@ export function startConnection(id: u32): void {
   else all.connections.insert(new Connection(id, plugin, all.calls));
 }
 
-/** Context `id`, which was made last, is an HTTP stream whose request's headers are open. */
-export function startStream(id: u32): void {
+/**
+ * Context `id`, which was made last, is an HTTP stream whose request's headers are open.
+ *
+ * @returns whether it goes on; if not, Envoy answers it
+ */
+export function startStream(id: u32): bool {
   const plugin = pendingPlugin(id);
-  if (!plugin) return;
+  if (!plugin) return true;
   const all = contexts();
   const request = all.request;
   const series = readCall(plugin, request);
-  if (!series) return;
+  if (!series) return true;
   const unused = all.unusedCall;
   const call = unused ? unused : new HttpCall(plugin, series);
   if (unused) all.unusedCall = unused.hashNext;
   call.start(id, plugin, series, request);
   all.httpCalls.insert(call);
+  return !isRefused;
 }
 
 /** The call of the HTTP stream with context `id`, or null: not every stream is one. */

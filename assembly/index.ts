@@ -21,7 +21,7 @@ import { loseWaiting, RoutedConnection } from "./connection/routed_connection";
 
 /** Go on with the bytes, or the connection. */
 const CONTINUE: u32 = 0;
-/** Wait: only until a connection's first request has chosen its cluster. */
+/** Wait: until a connection's first request has chosen its cluster, or for ever where a call is refused. */
 const STOP_ITERATION: u32 = 1;
 /** `proxy_on_downstream_connection_close`: who closed (proxy-wasm ABI, `proxy_peer_type_t`). */
 const PEER_LOCAL: u32 = 1;
@@ -100,10 +100,9 @@ export function proxy_on_downstream_connection_close(id: u32, peer: u32): void {
   else if (peer == PEER_REMOTE) connection.onEnd(ClosedBy.REMOTE);
 }
 
-/** From here on HTTP: nothing is ever stopped. */
+/** From here on HTTP: nothing is ever stopped but a request that a policy refuses. */
 export function proxy_on_request_headers(id: u32, _count: u32, _endOfStream: u32): u32 {
-  startStream(id);
-  return CONTINUE;
+  return startStream(id) ? CONTINUE : STOP_ITERATION;
 }
 
 export function proxy_on_request_body(id: u32, size: u32, _endOfStream: u32): u32 {

@@ -5,16 +5,21 @@ import { Name } from "../call/names";
 import { Call, setVersion } from "../call/call";
 import { Series } from "../metrics/series";
 import { Plugin } from "../plugin";
+import { policeHeaders } from "./header_policing";
 import { protectHeaders, routeHeaders } from "./header_routing";
 import { Form, HttpRequest } from "./http_request";
 
+/** Whether the call that was read last was refused, and Envoy has been told to answer it. */
+export let isRefused: bool = false;
+
 /**
- * Reads the headers that are open into `request`, and routes the call if they are one's. What is no call
- * passes as it is, but for protected keys.
+ * Reads the headers that are open into `request`, polices and routes the call if they are one's. What is no
+ * call passes as it is, but for protected keys.
  *
  * @returns where the call is to be counted, or null where it is none. A call uses the plugin: release it
  */
 export function readCall(plugin: Plugin, request: HttpRequest): Series | null {
+  isRefused = false;
   const routing = plugin.settings.routing;
   const isProtected = routing ? routing.hasProtectedKeys : false;
   if (!isProtected && !request.mayBeCall()) return null;
@@ -23,6 +28,11 @@ export function readCall(plugin: Plugin, request: HttpRequest): Series | null {
   request.read(plugin.query);
   const isCall = request.form != Form.NONE;
   const call = describe(plugin, request);
+  const policies = plugin.settings.policies;
+  if (policies && routing && isCall) {
+    isRefused = policeHeaders(plugin, policies, routing, call);
+    if (isRefused) return plugin.registry.resolve(call);
+  }
   if (routing && isCall) routeHeaders(plugin, routing, request, call);
   else if (routing && isProtected) protectHeaders(routing, request);
   if (!isCall) {

@@ -68,6 +68,12 @@ export class HttpCall {
     this.responseBytes = 0;
     this.asked.clear();
     this.answered.clear();
+    inFlight.holds = 0;
+    const policies = plugin.settings.policies;
+    if (policies) {
+      inFlight.holds = policies.holds;
+      policies.holds = 0;
+    }
     plugin.ledger.begin(inFlight);
   }
 

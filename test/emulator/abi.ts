@@ -64,4 +64,5 @@ export const ALLOWED_FUNCTIONS: readonly string[] = [
   "proxy_get_header_map_pairs",
   "proxy_replace_header_map_value",
   "proxy_remove_header_map_value",
+  "proxy_send_local_response",
 ];

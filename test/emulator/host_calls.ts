@@ -20,7 +20,7 @@ export class HostCalls {
       if (host === undefined) throw new HostError(`${name} is not emulated`);
       const count = { calls: 0 };
       this.#counts.set(name, count);
-      // Six parameters are the most that a host function has; a rest parameter would cost an array.
+      // Ten parameters are the most that a host function has; a rest parameter would cost an array.
       this.imports[name] = (
         a: unknown,
         b: unknown,
@@ -28,12 +28,16 @@ export class HostCalls {
         d: unknown,
         e: unknown,
         f: unknown,
+        g: unknown,
+        h: unknown,
+        i: unknown,
+        j: unknown,
       ) => {
         count.calls++;
         if (!vm.mayCallHost) {
           throw new HostError(`${name} called in ${vm.callback || "the start function"}`);
         }
-        return host(a, b, c, d, e, f);
+        return host(a, b, c, d, e, f, g, h, i, j);
       };
     }
   }

@@ -63,6 +63,24 @@ export function headerFunctions(vm: Vm): Record<string, HostFunction> {
       openMap(vm, type).replace(name, latin1(valuePointer, valueSize, `the value of ${name}`));
       return Status.Ok;
     },
+    proxy_send_local_response(
+      code: number,
+      details: number,
+      detailsSize: number,
+      body: number,
+      bodySize: number,
+      _headers: number,
+      _headersSize: number,
+      grpcStatus: number,
+    ) {
+      const stream = vm.caller.stream;
+      if (stream === null || vm.callback !== "proxy_on_request_headers") {
+        throw new HostError(`a local response in ${vm.callback}`);
+      }
+      vm.memory.text(details, detailsSize, "the details");
+      stream.localResponse = { code, grpcStatus, text: latin1(body, bodySize, "the text") };
+      return Status.Ok;
+    },
     proxy_remove_header_map_value(type: number, pointer: number, size: number) {
       openMap(vm, type).remove(vm.memory.text(pointer, size, "a header's name"));
       return Status.Ok;

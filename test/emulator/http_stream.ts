@@ -17,6 +17,13 @@ const CONTROL = /[\u0000-\u001f\u007f]/;
 /** Names and values in the order of their coming; a name may come twice. */
 export type Headers = [name: string, value: string][];
 
+/** What the module told Envoy to answer. */
+export interface LocalResponse {
+  code: number;
+  grpcStatus: number;
+  text: string;
+}
+
 /** Which bits Envoy sets in its response flags where a stream ends early (stream_info.h). */
 export const ResponseFlag = {
   none: 0,
@@ -81,6 +88,8 @@ export class HttpStream implements HostContext {
   /** For the host functions: the maps by `proxy_map_type_t`, as far as they came. */
   readonly maps: (HeaderMap | undefined)[] = [];
   /** For the host functions: the body that is open. */
+  /** What the module told Envoy to answer, if it did. */
+  localResponse?: LocalResponse;
   body: Uint8Array = EMPTY;
   readonly #vm: Vm;
   #ended = false;
@@ -94,7 +103,27 @@ export class HttpStream implements HostContext {
   /** The client sent its headers; answers those that go on to the server. */
   request(headers: Headers, end = false): Headers {
     this.#create();
-    return this.#headers(0, "proxy_on_request_headers", headers, end);
+    const isGrpc = headers.some(
+      ([name, value]) => name === "content-type" && value.startsWith("application/grpc"),
+    );
+    const goesOn = this.#headers(0, "proxy_on_request_headers", headers, end);
+    if (this.localResponse !== undefined) this.#answer(this.localResponse, isGrpc);
+    return goesOn;
+  }
+
+  /** Envoy answers itself, once the callback has returned; its own answer passes the filter too. */
+  #answer({ code, grpcStatus, text }: LocalResponse, isGrpc: boolean): void {
+    if (!isGrpc) {
+      this.response([[":status", String(code)]]);
+      return this.responseBody(Buffer.from(text, "latin1"), true);
+    }
+    const headers: Headers = [
+      [":status", "200"],
+      ["content-type", "application/grpc"],
+      ["grpc-status", String(grpcStatus)],
+      ["grpc-message", text],
+    ];
+    this.response(headers, true, code);
   }
 
   /** The client sent some of the body. */
@@ -162,8 +191,12 @@ export class HttpStream implements HostContext {
 
   #run(callback: string, input: Uint8Array, a: number, b: number): void {
     const action = this.#vm.call(this, callback, input, a, b);
-    // The filter only looks, and changes headers where they are: there is nothing to wait for.
-    if (action !== Action.Continue) throw new HostError(`${callback} returned ${action}`);
+    // The filter only looks, and changes headers where they are: it waits only where Envoy answers.
+    const expected =
+      this.localResponse !== undefined && callback === "proxy_on_request_headers"
+        ? Action.StopIteration
+        : Action.Continue;
+    if (action !== expected) throw new HostError(`${callback} returned ${action}`);
   }
 
   #mustBeOpen(): void {

@@ -1,0 +1,111 @@
+// The same policies over HTTP: Envoy answers in gRPC's words, and the same call has the same verdict over both
+// protocols.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { request } from "../../frames/frames.ts";
+import { counted } from "../routing/setup.ts";
+import { headersOf, message, startTriple, unary, type Request } from "../triple/setup.ts";
+import { identity, startPolicies } from "./setup.ts";
+
+const NO_WRITES = { name: "no-writes", match: { method: { exact: "set" } }, authorize: "deny" };
+const COMSUMER = "spiffe://cluster.local/ns/mesh-demo/sa/comsumer";
+
+test("a refused call is answered by Envoy, and is a call like others", () => {
+  const { vm, plugin } = startTriple({ policies: [NO_WRITES] });
+  const stream = plugin.openStream();
+  stream.request(headersOf({ path: "/a.B/set" }));
+  assert.deepEqual(stream.localResponse, {
+    code: 403,
+    grpcStatus: 7,
+    text: "refused by policy no-writes",
+  });
+  stream.end();
+  unary(plugin, { path: "/a.B/get" });
+  const labels = ['dubbo_policy="no-writes"', 'dubbo_reason="denied"', 'dubbo_protocol="grpc"'];
+  assert.equal(counted(vm, "dubbo_refused_requests_total", ...labels), 1);
+  assert.equal(counted(vm, "dubbo_requests_total"), 2);
+  assert.equal(counted(vm, "dubbo_responses_total", "PERMISSION_DENIED", "error"), 1);
+  assert.equal(counted(vm, "dubbo_requests_active"), 0);
+});
+
+test("plain HTTP is answered with a status of HTTP's", () => {
+  const limit = { name: "l", rate_limit: { max_tokens: 1, fill_interval: "1s" } };
+  const { vm, plugin } = startTriple({ policies: [limit] });
+  const plain: Request = { contentType: "application/json", headers: { "tri-x": "1" } };
+  unary(plugin, plain);
+  const stream = plugin.openStream();
+  stream.request(headersOf(plain));
+  assert.equal(stream.localResponse?.code, 429);
+  stream.end();
+  assert.equal(counted(vm, "dubbo_refused_requests_total", "rate_limited"), 1);
+  assert.equal(counted(vm, "dubbo_limit_allowed_requests_total"), 1);
+});
+
+test("calls in flight take their places until they end", () => {
+  const bulkhead = { name: "b", concurrency: { max_in_flight: 1 } };
+  const { plugin } = startTriple({ policies: [bulkhead] });
+  const first = plugin.openStream();
+  first.request(headersOf());
+  const second = plugin.openStream();
+  second.request(headersOf());
+  assert.equal(second.localResponse?.grpcStatus, 8);
+  second.end();
+  first.requestBody(message(1), true);
+  first.end();
+  const third = plugin.openStream();
+  third.request(headersOf());
+  assert.equal(third.localResponse, undefined);
+});
+
+test("what is no call is not asked about", () => {
+  const { plugin } = startTriple({ policies: [{ name: "none", authorize: "deny" }] });
+  const stream = plugin.openStream();
+  stream.request(headersOf({ contentType: "text/html" }));
+  assert.equal(stream.localResponse, undefined);
+});
+
+describe("the same call has the same verdict over both protocols", () => {
+  const exact = (text: string): object => ({ exact: text });
+  const policies: [string, object[]][] = [
+    ["by method", [{ name: "p", match: { method: exact("get") }, authorize: "deny" }]],
+    ["by interface", [{ name: "p", match: { interface: { prefix: "a." } }, authorize: "allow" }]],
+    ["by version", [{ name: "p", match: { version: exact("1.0") }, authorize: "allow" }]],
+    ["by group", [{ name: "p", match: { group: exact("g") }, authorize: "deny" }]],
+    ["by application", [{ name: "p", match: { application: exact("shop") }, authorize: "deny" }]],
+    [
+      "by identity",
+      [{ name: "p", match: { source: { principals: [exact(COMSUMER)] } }, authorize: "allow" }],
+    ],
+    [
+      "by namespace",
+      [{ name: "p", match: { source: { namespaces: [exact("x")] } }, authorize: "allow" }],
+    ],
+    ["by side", [{ name: "p", match: { side: "consumer" }, authorize: "deny" }]],
+  ];
+  const calls = [
+    { path: "a.B", method: "get", version: "1.0", group: "g", application: "shop" },
+    { path: "a.B", method: "set", version: "2.0", group: "h", application: "other" },
+    { path: "c.D", method: "get", version: "0.0.0", group: "", application: "" },
+  ];
+  for (const [what, list] of policies) {
+    test(what, () => {
+      for (const { path, method, version, group, application } of calls) {
+        const properties = identity(COMSUMER);
+        const { connection } = startPolicies(list, { properties });
+        const attachments: Record<string, string> = { path, version };
+        if (group !== "") attachments.group = group;
+        if (application !== "") attachments["remote.application"] = application;
+        connection.downstream(request({ path, method, version, attachments }));
+        const isRefused = connection.toUpstream[2] === 0xe2;
+        const { plugin } = startTriple({ side: "provider", policies: list }, properties);
+        const stream = plugin.openStream();
+        const headers: Record<string, string> = { "tri-service-version": version };
+        if (group !== "") headers["tri-service-group"] = group;
+        if (application !== "") headers["tri-consumer-appname"] = application;
+        stream.request(headersOf({ path: `/${path}/${method}`, headers }));
+        assert.equal(stream.localResponse !== undefined, isRefused, `${path} ${method}`);
+      }
+    });
+  }
+});
