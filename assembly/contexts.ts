@@ -149,7 +149,7 @@ export function endContext(id: u32): void {
     return;
   }
   const plugin = pluginOf(id);
-  if (plugin) plugin.flush();
+  if (plugin) plugin.onDone();
 }
 
 /** The host has thrown context `id` away. */

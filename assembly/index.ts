@@ -100,6 +100,18 @@ export function proxy_on_downstream_connection_close(id: u32, peer: u32): void {
   else if (peer == PEER_REMOTE) connection.onEnd(ClosedBy.REMOTE);
 }
 
+/** The answer to a request of our own; without headers none came. */
+export function proxy_on_http_call_response(
+  rootId: u32,
+  token: u32,
+  headers: u32,
+  _bodySize: u32,
+  _trailers: u32,
+): void {
+  const plugin = pluginOf(rootId);
+  if (plugin) plugin.onAnswer(token, headers != 0);
+}
+
 /** From here on HTTP: nothing is ever stopped but a request that a policy refuses. */
 export function proxy_on_request_headers(id: u32, _count: u32, _endOfStream: u32): u32 {
   return startStream(id) ? CONTINUE : STOP_ITERATION;

@@ -29,9 +29,8 @@ describe("the table of metrics", () => {
   });
 
   test("is the manual's", () => {
-    const lines = [read("README.md"), read("docs", "routing.md"), read("docs", "policies.md")]
-      .join("\n")
-      .split("\n");
+    const guides = ["routing.md", "policies.md", "telemetry.md"].map((file) => read("docs", file));
+    const lines = [read("README.md"), ...guides].join("\n").split("\n");
     for (const { name, type, labels } of METRICS) {
       const full = type === "histogram" ? `${name}milliseconds` : name;
       const rows = lines.filter((line) => new RegExp(`^\\| \`${full}\` +\\|`).test(line));
@@ -52,7 +51,9 @@ describe("the table of metrics", () => {
     // What routing counts is told with it.
     const elsewhere = missing.filter(
       (label) =>
-        !`${read("docs", "routing.md")}${read("docs", "policies.md")}`.includes(`\`${label}\``),
+        !`${read("docs", "routing.md")}${read("docs", "policies.md")}${read("docs", "telemetry.md")}`.includes(
+          `\`${label}\``,
+        ),
     );
     assert.deepEqual(elsewhere, []);
   });
