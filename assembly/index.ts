@@ -3,7 +3,7 @@
  *
  * Source: proxy-wasm ABI 0.2.1 for network and HTTP filters. This is the only file with exports to the host.
  */
-import { configure } from "./configure";
+import { configure, warnOfVmConfiguration } from "./configure";
 import {
   connectionOf,
   createContext,
@@ -40,7 +40,8 @@ export function proxy_on_memory_allocate(size: u32): usize {
   return lend(size);
 }
 
-export function proxy_on_vm_start(_rootId: u32, _configurationSize: u32): u32 {
+export function proxy_on_vm_start(_rootId: u32, configurationSize: u32): u32 {
+  warnOfVmConfiguration(configurationSize);
   return 1;
 }
 
