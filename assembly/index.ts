@@ -17,6 +17,7 @@ import {
 import { HeaderMap } from "./host/headers";
 import { lend } from "./host/memory";
 import { ClosedBy } from "./call/vocabulary";
+import { closeDeparted } from "./connection/departure";
 import { loseWaiting, RoutedConnection } from "./connection/routed_connection";
 
 /** Go on with the bytes, or the connection. */
@@ -58,6 +59,7 @@ export function proxy_on_tick(rootId: u32): void {
   if (!plugin) return;
   plugin.onTick();
   loseWaiting(rootId);
+  closeDeparted(rootId);
 }
 
 export function proxy_on_context_create(id: u32, rootId: u32): void {
@@ -76,7 +78,7 @@ export function proxy_on_new_connection(id: u32): u32 {
 export function proxy_on_downstream_data(id: u32, size: u32, endOfStream: u32): u32 {
   const connection = connectionOf(id);
   if (!connection) return CONTINUE;
-  if (endOfStream != 0) connection.onEnd(ClosedBy.REMOTE);
+  if (endOfStream != 0) connection.onDownstreamEnd();
   const routed = connection.asRouted;
   if (routed != 0) {
     const goesOn = changetype<RoutedConnection>(routed).onRoutedData(size, endOfStream != 0);

@@ -125,6 +125,12 @@ export class Plugin {
     return call;
   }
 
+  /** Whether anything is asked of frames; else a connection's bytes need not be looked at. */
+  get readsFrames(): bool {
+    const settings = this.settings;
+    return settings.metrics.countsAll || this.guard !== null || settings.routing !== null;
+  }
+
   /** Tells by which further names the call may be served that was described last. */
   tellOtherNames(others: OtherNames): void {
     others.clear();

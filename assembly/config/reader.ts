@@ -79,6 +79,7 @@ export class ConfigReader {
         "side",
         "max_body_bytes",
         "answer_on_upstream_close",
+        "close_on_downstream_close",
         "metrics",
         "routing",
         "policies",
@@ -99,6 +100,12 @@ export class ConfigReader {
     settings.answersOnUpstreamClose = checker.flag(
       under("$", "answer_on_upstream_close"),
       answers,
+      false,
+    );
+    const closes = root.member("close_on_downstream_close");
+    settings.closesOnDownstreamClose = checker.flag(
+      under("$", "close_on_downstream_close"),
+      closes,
       false,
     );
     const metrics = root.member("metrics");

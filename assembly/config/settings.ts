@@ -36,6 +36,8 @@ export class Settings {
   maxInFlight: u32 = DEFAULT_MAX_IN_FLIGHT;
   /** Whether calls are answered when the server's stream ends. */
   answersOnUpstreamClose: bool = false;
+  /** Whether the server's connection is closed when the client has left. */
+  closesOnDownstreamClose: bool = false;
   metrics: MetricsSettings;
   /** What calls are routed by, or null. */
   routing: Routing | null = null;

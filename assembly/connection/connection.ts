@@ -44,6 +44,7 @@ import { NO_KIND, readEventKind, readInvocation, readResultKind } from "../seria
 import { failed, INCOMPLETE, UNSUPPORTED } from "../wire/position";
 import { InFlight, InFlightList, InFlightTable } from "../ledger/in_flight";
 import { EndKind, Ending } from "../ledger/ledger";
+import { Departure } from "./departure";
 import { holdUnfinished } from "./guard";
 import { Half } from "./half";
 import { HeldFrame } from "./held_frame";
@@ -78,6 +79,8 @@ export class Connection {
   protected isPassedThrough: bool = false;
   /** The beginning of an answer, where answers are guarded. */
   private heldAnswer: HeldFrame | null = null;
+  /** Where the connection is closed once its client has left. */
+  private departure: Departure | null = null;
   /** What a routed connection remembers of its requests; null where nothing is routed. */
   protected route: Route | null = null;
 
@@ -91,6 +94,8 @@ export class Connection {
     this.plugin = plugin;
     this.table = table;
     if (plugin.guard) this.heldAnswer = new HeldFrame();
+    if (plugin.settings.closesOnDownstreamClose) this.departure = new Departure(contextId);
+    this.isPassedThrough = !plugin.readsFrames;
     plugin.retain();
     plugin.add(Metric.CONNECTIONS, 1);
     plugin.add(Metric.CONNECTIONS_ACTIVE, 1);
@@ -137,6 +142,13 @@ export class Connection {
     if (isBetweenFrames && this.closedBy == ClosedBy.UNKNOWN) this.answerCalls();
   }
 
+  /** The client sends no more. */
+  onDownstreamEnd(): void {
+    this.onEnd(ClosedBy.REMOTE);
+    const departure = this.departure;
+    if (departure) departure.begin();
+  }
+
   /**
    * An end of the connection was seen: the last bytes of a direction, or Envoy's close callback.
    *
@@ -161,6 +173,8 @@ export class Connection {
     this.upstream.free();
     const held = this.heldAnswer;
     if (held) held.free();
+    const departure = this.departure;
+    if (departure) departure.free();
     heap.free(changetype<usize>(this.calls));
     heap.free(changetype<usize>(this));
     plugin.release();
