@@ -37,7 +37,7 @@ export class Plugin {
   registry: Registry;
   recorder: Recorder;
   ledger: Ledger;
-  /** What answers calls when the server's stream ends, or null. */
+  /** What answers calls when the server ends its connection, or null. */
   guard: Guard | null = null;
   /** What goes on of the read that is running, where requests are rewritten. */
   splice: Splice = new Splice();

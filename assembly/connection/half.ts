@@ -5,7 +5,7 @@ import { FrameReader } from "../dubbo/frame_reader";
 import { Direction, EventLabel, Outcome, Reason } from "../call/vocabulary";
 import { Series } from "../metrics/series";
 
-
+/** One of the two directions. */
 @unmanaged
 @final
 export class Half extends FrameReader {

@@ -73,7 +73,7 @@ export class Routing {
     }
   }
 
-  /** All changes for a call that took `rule`, one behind the other. */
+  /** All changes for a call that took `rule`, one after the other. */
   changeFor(rule: RoutingRule | null): AttachmentChange {
     const first = this.protectedKeys;
     first.next = null;
