@@ -74,7 +74,7 @@ export class Routing {
   }
 
   /**
-   * All changes for a call that took `rule`, one behind the other.
+   * All changes for a call that took `rule`, one after the other.
    *
    * @param last what is changed in every call, behind all rules; null: nothing
    */
