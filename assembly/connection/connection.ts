@@ -38,11 +38,13 @@ import { Metric } from "../metrics/definitions";
 import { NO_PERIOD } from "../metrics/registry";
 import { cellKey, Series } from "../metrics/series";
 import { Plugin } from "../plugin";
+import { dropTracedCall } from "../telemetry/traced_call";
 import { headLength } from "../serialization/head_length";
 import { NO_KIND, readEventKind, readInvocation, readResultKind } from "../serialization/bodies";
 import { failed, INCOMPLETE, UNSUPPORTED } from "../wire/position";
 import { InFlight, InFlightList, InFlightTable } from "../ledger/in_flight";
 import { EndKind, Ending } from "../ledger/ledger";
+import { Departure } from "./departure";
 import { holdUnfinished } from "./guard";
 import { Half } from "./half";
 import { HeldFrame } from "./held_frame";
@@ -77,6 +79,8 @@ export class Connection {
   protected isPassedThrough: bool = false;
   /** The beginning of an answer, where answers are guarded. */
   private heldAnswer: HeldFrame | null = null;
+  /** Where the connection is closed once its client has left. */
+  private departure: Departure | null = null;
   /** What a routed connection remembers of its requests; null where nothing is routed. */
   protected route: Route | null = null;
 
@@ -90,6 +94,8 @@ export class Connection {
     this.plugin = plugin;
     this.table = table;
     if (plugin.guard) this.heldAnswer = new HeldFrame();
+    if (plugin.settings.closesOnDownstreamClose) this.departure = new Departure(contextId);
+    this.isPassedThrough = !plugin.readsFrames;
     plugin.retain();
     plugin.add(Metric.CONNECTIONS, 1);
     plugin.add(Metric.CONNECTIONS_ACTIVE, 1);
@@ -136,6 +142,13 @@ export class Connection {
     if (isBetweenFrames && this.closedBy == ClosedBy.UNKNOWN) this.answerCalls();
   }
 
+  /** The client sends no more. */
+  onDownstreamEnd(): void {
+    this.onEnd(ClosedBy.REMOTE);
+    const departure = this.departure;
+    if (departure) departure.begin();
+  }
+
   /**
    * An end of the connection was seen: the last bytes of a direction, or Envoy's close callback.
    *
@@ -156,12 +169,12 @@ export class Connection {
     this.endCalls(plugin.ledger.ending.unanswered(this.closedBy));
     plugin.add(Metric.CONNECTIONS_ACTIVE, -1);
     plugin.flush();
-    this.downstream.releaseCarry();
-    this.upstream.releaseCarry();
+    this.downstream.free();
+    this.upstream.free();
     const held = this.heldAnswer;
     if (held) held.free();
-    heap.free(changetype<usize>(this.downstream));
-    heap.free(changetype<usize>(this.upstream));
+    const departure = this.departure;
+    if (departure) departure.free();
     heap.free(changetype<usize>(this.calls));
     heap.free(changetype<usize>(this));
     plugin.release();
@@ -361,6 +374,11 @@ export class Connection {
     }
     const result = readInvocation(serialization, half.body, end, invocation);
     if (result == INCOMPLETE && !half.bodyComplete && half.keep()) return false;
+    const tracing = plugin.tracing;
+    if (tracing && invocation.headRead && !half.trace) {
+      if (time == 0) time = now();
+      half.trace = tracing.begin(time);
+    }
     const routing = plugin.settings.routing;
     const route = this.route;
     if (routing && route && half.direction == Direction.DOWNSTREAM && !route.isSwallowed) {
@@ -450,6 +468,11 @@ export class Connection {
     const serialization = knownSerialization(serializationOf(flag));
     this.plugin.ledger.asked(series, Protocol.DUBBO, kind, serialization, bytes);
     if (kind == CallKind.TWOWAY) this.follow(half, header, series, time);
+    const trace = half.trace;
+    if (trace) {
+      half.trace = null;
+      dropTracedCall(trace);
+    }
     const policies = this.plugin.settings.policies;
     // What is not followed is not in flight either.
     if (policies && policies.holds != 0) policies.giveBack(this.plugin.ledger.holds);
@@ -472,6 +495,9 @@ export class Connection {
       this.endCall(oldest, ledger.ending.untracked());
     }
     const call = table.start(calls, direction, id, serialization, series, time);
+    call.requestBytes = <i64>HEADER_LENGTH + bodyLengthOf(header);
+    call.trace = half.trace;
+    half.trace = null;
     const policies = this.plugin.settings.policies;
     if (policies) {
       call.holds = policies.holds;
