@@ -26,8 +26,14 @@ const BUILD_MS = 10 * 60_000;
 
 let built: Promise<void> | undefined;
 
-/** What `java` takes to run the class `interop.<name>`. Rejects with Maven's or the compiler's words. */
-export async function javaArguments(name: "Provider" | "Consumer"): Promise<string[]> {
+/**
+ * What `java` takes to run the class `interop.<name>`, with more jars where it needs them. Rejects with
+ * Maven's or the compiler's words.
+ */
+export async function javaArguments(
+  name: "Provider" | "Consumer",
+  ...moreJars: string[]
+): Promise<string[]> {
   built ??= build();
   await built;
   return [
@@ -35,7 +41,7 @@ export async function javaArguments(name: "Provider" | "Consumer"): Promise<stri
     "-XX:TieredStopAtLevel=1",
     `-Djdk.net.hosts.file=${HOSTS}`,
     "-cp",
-    [CLASSES, join(LIBRARIES, "*")].join(delimiter),
+    [CLASSES, join(LIBRARIES, "*"), ...moreJars].join(delimiter),
     `interop.${name}`,
   ];
 }

@@ -31,7 +31,12 @@ final class Peers {
   }
 
   static RegistryConfig noRegistry() {
-    return new RegistryConfig(RegistryConfig.NO_AVAILABLE);
+    return registry("");
+  }
+
+  /** The registry at the URL; none where it is empty. */
+  static RegistryConfig registry(String url) {
+    return new RegistryConfig(url.isEmpty() ? RegistryConfig.NO_AVAILABLE : url);
   }
 
   /** The value behind {@code -name} among the arguments, or the default. */

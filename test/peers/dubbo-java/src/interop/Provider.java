@@ -16,8 +16,8 @@ import org.apache.dubbo.config.bootstrap.DubboBootstrap;
 import org.apache.dubbo.rpc.RpcContext;
 
 /**
- * A provider of both services: {@code -port N -admin N -mark KEY[=VALUE]}. {@code GET /report} on the
- * admin port answers with what it received so far.
+ * A provider of both services: {@code -port N -admin N -mark KEY[=VALUE] -registry URL}; without a URL it
+ * registers itself nowhere. {@code GET /report} on the admin port answers with what it received so far.
  */
 public final class Provider {
   private static final Tally TALLY = new Tally();
@@ -39,7 +39,7 @@ public final class Provider {
     orders.setGroup(Peers.ORDER_GROUP);
     DubboBootstrap.getInstance()
         .application(Peers.application("interop-provider"))
-        .registry(Peers.noRegistry())
+        .registry(Peers.registry(Peers.argument(arguments, "registry", "")))
         .protocol(protocol)
         .service(users)
         .service(orders)
