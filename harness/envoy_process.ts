@@ -4,7 +4,13 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findEnvoy, isAtLeast, versionOf } from "./envoy_binary.ts";
-import { adminEndpoint, networkFilters, readConfig, type Json } from "./envoy_config.ts";
+import {
+  adminEndpoint,
+  listenersOf,
+  networkFilters,
+  readConfig,
+  type Json,
+} from "./envoy_config.ts";
 import { startProcess, type ManagedProcess } from "./processes.ts";
 import { answers } from "./readiness.ts";
 import { ROOT } from "./repository.ts";
@@ -34,6 +40,19 @@ const RESETS_GO_ON = "1.40";
 const RESET_FLAG = "envoy.reloadable_features.enable_send_rst_on_user_space_socket";
 /** The first version whose tcp_proxy knows max_early_data_bytes. */
 const EARLY_DATA_SINCE = "1.37";
+/** What waits for the first byte in an older version; an end of stream right behind it is lost. */
+const FIRST_BYTE = {
+  listener_filters_timeout: "0s",
+  listener_filters: [
+    {
+      name: "envoy.filters.listener.tls_inspector",
+      typed_config: {
+        "@type":
+          "type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
+      },
+    },
+  ],
+};
 const READY_MS = 15_000;
 const ADMIN_MS = 5000;
 
@@ -123,12 +142,19 @@ function guardRuntime(version: string | undefined): string[] {
   ];
 }
 
-// Connection mode needs early data, and does without it what docs/routing.md says: older versions
-// refuse the whole configuration for the field's sake.
+// Connection mode and the guard need early data: older versions refuse the whole configuration for these
+// fields' sake. Without them connection mode does what docs/routing.md says, and the guard waits for the
+// first byte as docs/guard.md says.
 function known(config: Json | string, version: string | undefined): Json | string {
   if (version === undefined || isAtLeast(version, EARLY_DATA_SINCE)) return config;
   const copy = typeof config === "string" ? readConfig(config) : structuredClone(config);
   for (const { typed_config } of networkFilters(copy)) delete typed_config?.max_early_data_bytes;
+  for (const listener of listenersOf(copy)) {
+    const filters: Json[] = networkFilters({ static_resources: { listeners: [listener] } });
+    if (!filters.some(({ typed_config }) => typed_config?.upstream_connect_mode)) continue;
+    for (const { typed_config } of filters) delete typed_config?.upstream_connect_mode;
+    Object.assign(listener, FIRST_BYTE);
+  }
   return copy;
 }
 

@@ -13,6 +13,8 @@ import { MatchReader } from "./match_reader";
 import { NodeMetadata } from "./node_metadata";
 import { Policies } from "../policy/policies";
 import { PolicyReader } from "./policy_reader";
+import { TelemetrySettings } from "../telemetry/settings";
+import { TelemetryReader } from "./telemetry_reader";
 import { RoutingReader } from "./routing_reader";
 import { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_IN_FLIGHT, Settings, SideSetting } from "./settings";
 import { StructReader } from "./struct";
@@ -77,9 +79,11 @@ export class ConfigReader {
         "side",
         "max_body_bytes",
         "answer_on_upstream_close",
+        "close_on_downstream_close",
         "metrics",
         "routing",
         "policies",
+        "telemetry",
       ])
     )
       return;
@@ -98,6 +102,12 @@ export class ConfigReader {
       answers,
       false,
     );
+    const closes = root.member("close_on_downstream_close");
+    settings.closesOnDownstreamClose = checker.flag(
+      under("$", "close_on_downstream_close"),
+      closes,
+      false,
+    );
     const metrics = root.member("metrics");
     if (metrics) this.readMetrics(metrics, settings);
     const matches = new MatchReader(checker, settings.query, node);
@@ -110,6 +120,12 @@ export class ConfigReader {
     if (policies) {
       settings.policies = new Policies(seed);
       new PolicyReader(checker, settings, matches, seed).read(policies, settings.policies!);
+    }
+    const telemetry = root.member("telemetry");
+    if (telemetry) {
+      settings.telemetry = new TelemetrySettings();
+      new TelemetryReader(checker, node).read(telemetry, settings.telemetry!);
+      if (settings.telemetry!.propagates) settings.rewriteForTraces(seed);
     }
     if (checker.error.length == 0) settings.holdForPolicies(seed);
   }

@@ -15,6 +15,13 @@ export function closeDownstream(): void {
   proxy_close_stream(DOWNSTREAM);
 }
 
+/** Closes the client's connection `contextId`; call it in another context. */
+export function closeDownstreamOf(contextId: u32, currentId: u32): void {
+  proxy_set_effective_context(contextId);
+  proxy_close_stream(DOWNSTREAM);
+  proxy_set_effective_context(currentId);
+}
+
 /** Lets connection `contextId`, which was stopped, go on; call it in another context. */
 export function continueDownstream(contextId: u32, currentId: u32): void {
   proxy_set_effective_context(contextId);

@@ -12,6 +12,8 @@ import type { Stage } from "./stage.ts";
 const READY_MS = 30_000;
 /** How long an end that Envoy meets in mid-call may take to bring it down. */
 const AFTERMATH_MS = 300;
+/** Longer than Envoy takes to close what it closes by itself. */
+const KEPT_MS = 6000;
 
 /** All of them. */
 export const PROVIDER_SCENES: readonly Scene[] = [
@@ -97,6 +99,30 @@ export const PROVIDER_SCENES: readonly Scene[] = [
       await stage.until("their end", async () => (await stage.counts()).active === 0);
       stage.over();
       return thenAnswered(stage, "(gone)");
+    },
+  },
+  {
+    name: "client killed (kill -9) while the provider hangs (SIGSTOP)",
+    play: async (stage) => {
+      const before = await stage.providerConnections();
+      const script = fromRoot("test/faults/silent_caller.ts");
+      const args = ["--import", "tsx", script, String(stage.ports.listener), "3"];
+      const caller = startProcess({ name: "caller", command: process.execPath, args });
+      await caller.waitUntil("waiting", READY_MS, () => caller.log.includes("waits"));
+      await stage.providerHas(3, "keepSilent");
+      await stage.until("the calls in flight", async () => (await stage.counts()).active === 3);
+      stage.provider.kill("SIGSTOP");
+      stage.mark();
+      caller.kill("SIGKILL");
+      const kept = await stage.connectionsAbove(before, KEPT_MS);
+      if (kept === 0) {
+        await stage.until("their end", async () => (await stage.counts()).active === 0);
+      }
+      stage.over();
+      stage.provider.kill("SIGCONT");
+      const sight = await thenAnswered(stage, "(gone)");
+      const what = kept === 0 ? "no connection" : "its connection until the provider goes on";
+      return { ...sight, envoy: `lives, keeps ${what}` };
     },
   },
 ];

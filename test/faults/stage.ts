@@ -10,7 +10,7 @@ import { startProcess, type ManagedProcess } from "../../harness/processes.ts";
 import { fromRoot } from "../../harness/repository.ts";
 import { sumOf } from "../e2e/envoy_series.ts";
 import { parseExposition } from "../e2e/envoy_exposition.ts";
-import { chainConfig, type Chain, type StagePorts } from "./chains.ts";
+import { chainConfig, FAULTY_CLUSTER, type Chain, type StagePorts } from "./chains.ts";
 import { Client, type Outcome } from "./client.ts";
 import { countsOf, type Counts } from "./counts.ts";
 import { FAULTY, HEALTHY } from "./methods.ts";
@@ -174,6 +174,22 @@ export class Stage {
   /** The number of open connections, as the filter counts them. */
   async openConnections(): Promise<number> {
     return sumOf(await this.values(), "connections_active");
+  }
+
+  /** Envoy's open connections to the provider that fails. */
+  async providerConnections(): Promise<number> {
+    const key = `envoy_cluster_upstream_cx_active{envoy_cluster_name="${FAULTY_CLUSTER}"}`;
+    return (await this.values()).get(key) ?? 0;
+  }
+
+  /** By how many they are more than `before`: resolved with 0 at once, else when `ms` have passed. */
+  async connectionsAbove(before: number, ms: number): Promise<number> {
+    const end = Date.now() + ms;
+    for (;;) {
+      const more = (await this.providerConnections()) - before;
+      if (more <= 0 || Date.now() >= end) return Math.max(0, more);
+      await sleep(POLL_MS);
+    }
   }
 
   /** Resolved once the condition holds. Rejects with the words of `what` after thirty seconds. */

@@ -8,7 +8,9 @@ import { parseArgs } from "node:util";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ENVOY_VERSION, findEnvoy } from "../../harness/envoy_binary.ts";
 import type { EnvoyProcess } from "../../harness/envoy_process.ts";
-import { labPorts, startLab } from "../e2e/envoy_setup.ts";
+import { labPorts, startLab, until } from "../e2e/envoy_setup.ts";
+import { dial, Upstream } from "../e2e/envoy_sockets.ts";
+import { request } from "../frames/frames.ts";
 import { FAULTS, FaultyProvider, type Fault } from "./faulty_provider.ts";
 import { callOnce, withoutGuard, type Seen } from "./guard_call.ts";
 
@@ -23,12 +25,18 @@ const calls = Number(values.calls);
 const kinds = Object.keys(FAULTS) as Fault[];
 /** What the guard promises. */
 const WELL = "status 80, Envoy lives";
+/** The same of callers that leave a provider which hangs. */
+const NOTHING_KEPT = "no connection is kept, Envoy lives";
+/** How long Envoy may take to close what it closes by itself. */
+const KEPT_MS = 6000;
 /** How long a call that ended may take to bring Envoy down. */
 const AFTERMATH_MS = 150;
 
 /** What was seen, by fault and then by words; with the versions in which it was. */
 const alone = new Map<Fault, Map<string, string[]>>();
 const guarded = new Map<Fault, Map<string, string[]>>();
+const leftAlone = new Map<string, string[]>();
+const leftGuarded = new Map<string, string[]>();
 const withoutWasm: string[] = [];
 let isGood = true;
 
@@ -48,6 +56,16 @@ for (const version of versions) {
       table.set(kind, row);
     }
     if (withoutWasm.includes(version)) break;
+  }
+  if (withoutWasm.includes(version)) continue;
+  for (const [row, isGuarded] of [
+    [leftAlone, false],
+    [leftGuarded, true],
+  ] as const) {
+    const words = await probeLeaving(binary, isGuarded);
+    console.error(`${version}, ${isGuarded ? "guard" : "alone"}, leaving: ${words}`);
+    if (isGuarded) isGood &&= words === NOTHING_KEPT;
+    row.set(words, [...(row.get(words) ?? []), version]);
   }
 }
 console.log(markdown());
@@ -84,10 +102,40 @@ async function probe(
   }
 }
 
+/** What Envoy keeps of callers that leave a provider which never answers nor closes, in words. */
+async function probeLeaving(binary: string, isGuarded: boolean): Promise<string> {
+  const ports = await labPorts();
+  const change = isGuarded ? undefined : withoutGuard;
+  const lab = await startLab({ binary, componentLogLevel: "dubbo:critical", change }, ports);
+  const provider = await Upstream.listen(ports.user);
+  try {
+    const callers = await Promise.all(Array.from({ length: calls }, () => dial(ports.dubbo)));
+    for (const [id, caller] of callers.entries()) await caller.write(request({ id }));
+    await until("the calls", () => {
+      return provider.ends.length === calls && provider.ends.every((far) => far.length > 0);
+    });
+    for (const { socket } of callers) socket.destroy();
+    const end = Date.now() + KEPT_MS;
+    let kept = calls;
+    while (kept > 0 && Date.now() < end) {
+      await sleep(AFTERMATH_MS);
+      kept = await lab.own('envoy_cluster_upstream_cx_active{envoy_cluster_name="user-provider"}');
+    }
+    const what = kept === 0 ? "no connection is" : `${kept} of ${calls} connections are`;
+    return `${what} kept, ${fateOf(lab.envoy)}`;
+  } finally {
+    await lab.envoy.stop();
+    await provider.close();
+  }
+}
+
+function fateOf(envoy: EnvoyProcess): string {
+  return envoy.process.end === undefined ? "Envoy lives" : "**Envoy aborts**";
+}
+
 function wordsOf(seen: Seen[], envoy: EnvoyProcess): string {
   const calls = new Set(seen.map(callWords));
-  const fate = envoy.process.end === undefined ? "Envoy lives" : "**Envoy aborts**";
-  return `${[...calls].join(" or ")}, ${fate}`;
+  return `${[...calls].join(" or ")}, ${fateOf(envoy)}`;
 }
 
 function callWords({ status, message, isClosed }: Seen): string {
@@ -105,6 +153,9 @@ function markdown(): string {
   for (const kind of kinds) {
     lines.push(`| ${FAULTS[kind]} | ${cell(alone.get(kind))} | ${cell(guarded.get(kind))} |`);
   }
+  lines.push(
+    `| never answers, and its callers leave | ${cell(leftAlone)} | ${cell(leftGuarded)} |`,
+  );
   for (const version of withoutWasm) lines.push("", `Envoy ${version}: built without V8.`);
   return lines.join("\n");
 }

@@ -11,8 +11,8 @@ export interface Version {
 }
 
 const NO_EARLY_DATA =
-  "no connection mode: its `tcp_proxy` does not know `max_early_data_bytes`, leave that line out " +
-  "(routing_connection.test.ts)";
+  "no connection mode, and behind the guard one-way calls are lost: its `tcp_proxy` does not know " +
+  "`max_early_data_bytes` and `upstream_connect_mode` (docs/routing.md, docs/guard.md)";
 const ONE_PLUGIN =
   "plugins that differ only in their listener's direction share one `side: auto`: give them names of " +
   "their own (filter_listeners.test.ts); warns that `capability_restriction_config` is deprecated; " +

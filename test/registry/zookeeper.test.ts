@@ -1,6 +1,7 @@
 // Providers in a real ZooKeeper, called through a real Envoy that learns of them from `npm run registry`.
 
 import assert from "node:assert/strict";
+import { delimiter } from "node:path";
 import { describe, test } from "node:test";
 import { freePorts } from "../../harness/ports.ts";
 import { javaArguments } from "../peers/java_build.ts";
@@ -140,9 +141,12 @@ describe("from ZooKeeper into Envoy", () => {
     async (t) => {
       const stage = await startStage(t);
       const [port, admin] = (await freePorts(2)) as [number, number];
-      const java = await javaArguments("Provider", await zooKeeperJars());
-      const args = [...java, "-port", `${port}`, "-admin", `${admin}`];
-      args.push("-registry", `zookeeper://${stage.zooKeeper.address}`);
+      const java = await javaArguments("Provider", "3.3.6");
+      const jars = java.indexOf("-cp") + 1;
+      java[jars] += delimiter + (await zooKeeperJars());
+      // The peer has no registry of its own; Dubbo takes a property of the JVM over what the code says.
+      const args = [`-Ddubbo.registry.address=zookeeper://${stage.zooKeeper.address}`, ...java];
+      args.push("-port", `${port}`, "-admin", `${admin}`);
       const peer = { name: "Dubbo Java provider", command: "java", args };
       const provider = await startPeerProvider(peer, port, admin, JAVA_START_MS);
       t.after(() => provider.stop());
