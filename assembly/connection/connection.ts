@@ -38,7 +38,7 @@ import { Metric } from "../metrics/definitions";
 import { NO_PERIOD } from "../metrics/registry";
 import { cellKey, Series } from "../metrics/series";
 import { Plugin } from "../plugin";
-import { headLength } from "../serialization/head_length";
+import { headLength } from "../serialization/bodies";
 import { NO_KIND, readEventKind, readInvocation, readResultKind } from "../serialization/bodies";
 import { failed, INCOMPLETE, UNSUPPORTED } from "../wire/position";
 import { InFlight, InFlightList, InFlightTable } from "../ledger/in_flight";
