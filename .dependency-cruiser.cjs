@@ -8,6 +8,7 @@
 //   policy                       who may call, how often, how many at once
 //   routing                      attachments, headers and clusters by rule
 //   ledger                       where calls begin and end, and who is told
+//   telemetry                    spans and the log of calls
 //   metrics                      definitions, series, counting
 //   rules                        what a rule asks of a call
 //   call                         the call, its names and words
@@ -24,6 +25,7 @@ const ORDER = [
   "call",
   "rules",
   "metrics",
+  "telemetry",
   "ledger",
   "routing",
   "policy",

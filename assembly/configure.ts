@@ -37,3 +37,15 @@ export function configure(rootId: u32, size: u32): bool {
   setTickPeriod(FLUSH_PERIOD);
   return true;
 }
+
+/**
+ * A configuration of `size` bytes stands in `vm_config`, one level too deep: the VM has none of its own, and
+ * the plugin runs with defaults.
+ */
+export function warnOfVmConfiguration(size: u32): void {
+  if (size == 0) return;
+  log(
+    LogLevel.WARN,
+    "dubbo: vm_config.configuration is not read; the filter's configuration belongs beside vm_config, not into it",
+  );
+}

@@ -9,6 +9,7 @@ import { isRefused, readCall } from "./http/call_start";
 import { HttpCall } from "./http/http_call";
 import { HttpRequest } from "./http/http_request";
 import { now } from "./host/clock";
+import { log, LogLevel } from "./host/log";
 import { HashTable } from "./wire/hash_table";
 
 /** A root context; it has a plugin once its configuration was accepted. */
@@ -38,6 +39,8 @@ class Contexts {
   /** The context that was made last, if it is no root context, and its root. */
   pendingId: u32 = 0;
   pendingRoot: u32 = 0;
+  /** Contexts that the next callback did not claim, as long as none has claimed any. */
+  unclaimed: u32 = 0;
   calls: InFlightTable;
   /** For all hashes of the VM: peers must not know it. */
   seed: u64;
@@ -72,11 +75,23 @@ export function createContext(id: u32, rootId: u32): void {
   }
   all.pendingId = id;
   all.pendingRoot = rootId;
+  if (all.unclaimed > MOST_UNCLAIMED || all.unclaimed++ != MOST_UNCLAIMED) return;
+  log(
+    LogLevel.WARN,
+    "dubbo: contexts are made, but neither proxy_on_new_connection nor proxy_on_request_headers comes: " +
+      "allowed_capabilities must list Envoy's callbacks too",
+  );
 }
+
+/** Contexts without a claim after which that is said: streams that never get headers come one by one. */
+const MOST_UNCLAIMED: u32 = 20;
+/** A context was claimed: the host may call what it must. */
+const CLAIMED: u32 = 0xffffffff;
 
 /** Context `id`, which was made last, is a connection. */
 export function startConnection(id: u32): void {
   const all = contexts();
+  all.unclaimed = CLAIMED;
   const plugin = pendingPlugin(id);
   if (!plugin) return;
   const routing = plugin.settings.routing;
@@ -90,6 +105,7 @@ export function startConnection(id: u32): void {
  * @returns whether it goes on; if not, Envoy answers it
  */
 export function startStream(id: u32): bool {
+  contexts().unclaimed = CLAIMED;
   const plugin = pendingPlugin(id);
   if (!plugin) return true;
   const all = contexts();
@@ -149,7 +165,7 @@ export function endContext(id: u32): void {
     return;
   }
   const plugin = pluginOf(id);
-  if (plugin) plugin.flush();
+  if (plugin) plugin.onDone();
 }
 
 /** The host has thrown context `id` away. */

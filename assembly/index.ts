@@ -3,7 +3,7 @@
  *
  * Source: proxy-wasm ABI 0.2.1 for network and HTTP filters. This is the only file with exports to the host.
  */
-import { configure } from "./configure";
+import { configure, warnOfVmConfiguration } from "./configure";
 import {
   connectionOf,
   createContext,
@@ -41,7 +41,8 @@ export function proxy_on_memory_allocate(size: u32): usize {
   return lend(size);
 }
 
-export function proxy_on_vm_start(_rootId: u32, _configurationSize: u32): u32 {
+export function proxy_on_vm_start(_rootId: u32, configurationSize: u32): u32 {
+  warnOfVmConfiguration(configurationSize);
   return 1;
 }
 
@@ -100,6 +101,18 @@ export function proxy_on_downstream_connection_close(id: u32, peer: u32): void {
   if (!connection) return;
   if (peer == PEER_LOCAL) connection.onEnd(ClosedBy.LOCAL);
   else if (peer == PEER_REMOTE) connection.onEnd(ClosedBy.REMOTE);
+}
+
+/** The answer to a request of our own; without headers none came. */
+export function proxy_on_http_call_response(
+  rootId: u32,
+  token: u32,
+  headers: u32,
+  _bodySize: u32,
+  _trailers: u32,
+): void {
+  const plugin = pluginOf(rootId);
+  if (plugin) plugin.onAnswer(token, headers != 0);
 }
 
 /** From here on HTTP: nothing is ever stopped but a request that a policy refuses. */

@@ -5,6 +5,10 @@
  * configuration makes a new plugin; so nothing of a plugin is global. A plugin that the host has given
  * up lives on until its last connection has ended.
  */
+import { AttachmentChange } from "./dubbo/attachment_change";
+import { now } from "./host/clock";
+import { Telemetry } from "./telemetry/telemetry";
+import { Tracing } from "./telemetry/tracing";
 import { Call } from "./call/call";
 import { HEAD_NAMES, Name } from "./call/names";
 import { Protocol, Side } from "./call/vocabulary";
@@ -37,7 +41,10 @@ export class Plugin {
   registry: Registry;
   recorder: Recorder;
   ledger: Ledger;
-  /** What answers calls when the server's stream ends, or null. */
+  /** Where calls are told outside, or null; and which of them are traced. */
+  telemetry: Telemetry | null = null;
+  tracing: Tracing | null = null;
+  /** What answers calls when the server ends its connection, or null. */
   guard: Guard | null = null;
   /** What goes on of the read that is running, where requests are rewritten. */
   splice: Splice = new Splice();
@@ -64,24 +71,37 @@ export class Plugin {
    */
   constructor(settings: Settings, seed: u64) {
     this.settings = settings;
-    this.registry = new Registry(settings.metrics, Side.CONSUMER, seed);
+    const registry = new Registry(settings.metrics, Side.CONSUMER, seed);
+    this.registry = registry;
     const recorder = new Recorder(settings.metrics);
     this.recorder = recorder;
-    this.ledger = new Ledger(recorder);
+    const told = settings.telemetry;
+    let telemetry: Telemetry | null = null;
+    if (told) telemetry = new Telemetry(told, recorder, registry.unnamed, seed);
+    this.telemetry = telemetry;
+    if (told && told.traces) this.tracing = new Tracing(told, settings.query, seed);
+    this.ledger = new Ledger(recorder, telemetry);
     if (settings.answersOnUpstreamClose) this.guard = new Guard();
     const policies = settings.policies;
     if (policies) recorder.policies = policies.names;
     const routing = settings.routing;
     const hasLabels = (settings.metrics.labels & ~HEAD_NAMES) != 0;
-    if (hasLabels || (routing && routing.usesAttachments)) {
+    const isTraced = told !== null && told.traces;
+    if (hasLabels || isTraced || (routing && routing.usesAttachments)) {
       const query = settings.query;
       this.query = query;
       this.served = new ServedNames(query);
       this.invocation.attachments = query;
-      if (hasLabels) this.requestWindow = LABEL_WINDOW;
+      if (hasLabels || isTraced) this.requestWindow = LABEL_WINDOW;
       if (routing) this.requestWindow = max<u32>(this.requestWindow, routing.maxRewriteBytes);
     }
     if (!routing && !this.query) this.heads = new KnownHeads(seed, settings.metrics.maxSeries);
+  }
+
+  /** What is changed in the request that is being read so that what follows belongs to our span; or null. */
+  get propagation(): AttachmentChange | null {
+    const tracing = this.tracing;
+    return tracing && tracing.hasContext ? tracing.change : null;
   }
 
   /** The call that is being read. */
@@ -108,7 +128,8 @@ export class Plugin {
   /** Whether anything is asked of frames; else a connection's bytes need not be looked at. */
   get readsFrames(): bool {
     const settings = this.settings;
-    return settings.metrics.countsAll || this.guard !== null || settings.routing !== null;
+    if (settings.metrics.countsAll || settings.routing !== null) return true;
+    return this.guard !== null || this.telemetry !== null;
   }
 
   /** Tells by which further names the call may be served that was described last. */
@@ -135,6 +156,21 @@ export class Plugin {
   onTick(): void {
     this.flush();
     this.registry.renew();
+    const telemetry = this.telemetry;
+    if (telemetry) telemetry.onTick(now(), false);
+  }
+
+  /** The answer to a request of our own has come, or none will. */
+  onAnswer(token: u32, hasHeaders: bool): void {
+    const telemetry = this.telemetry;
+    if (telemetry) telemetry.onAnswer(token, hasHeaders, now());
+  }
+
+  /** The VM ends: what waits is sent. Call it in the root context. */
+  onDone(): void {
+    this.flush();
+    const telemetry = this.telemetry;
+    if (telemetry) telemetry.onTick(now(), true);
   }
 
   /** A connection begins to use the plugin; call it in the connection's context. */
@@ -168,6 +204,10 @@ export class Plugin {
   private free(): void {
     this.flush();
     this.ledger.free();
+    const telemetry = this.telemetry;
+    if (telemetry) telemetry.free();
+    const tracing = this.tracing;
+    if (tracing) tracing.free();
     this.recorder.free();
     this.registry.free();
     const guard = this.guard;

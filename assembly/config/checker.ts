@@ -25,7 +25,15 @@ export class Checker {
     }
     for (let i = 0; i < value.keys.length; i++) {
       if (keys.includes(value.keys[i])) continue;
-      this.refuse(under(path, value.keys[i]), value.items[i], "one of the keys " + keys.join(", "));
+      const near = nearest(value.keys[i], keys);
+      if (this.error.length == 0) {
+        this.error =
+          under(path, value.keys[i]) +
+          " is no key here" +
+          (near.length == 0 ? "" : " (" + near + "?)") +
+          ", expected one of the keys " +
+          keys.join(", ");
+      }
       return false;
     }
     return true;
@@ -100,4 +108,40 @@ export function under(path: string, key: string): string {
 /** The path of element `index` of the list at `path`. */
 export function item(path: string, index: i32): string {
   return path + "[" + index.toString() + "]";
+}
+
+/** How many letters may be wrong in a key for another to be meant. */
+const MOST_WRONG: i32 = 2;
+/** Longer keys than any of ours mean none of them. */
+const LONGEST_KEY: i32 = 40;
+
+/** The key of `keys` that `key` is nearest to; "" where none is near. */
+function nearest(key: string, keys: string[]): string {
+  if (key.length > LONGEST_KEY) return "";
+  let best = "";
+  let fewest = MOST_WRONG + 1;
+  for (let i = 0; i < keys.length; i++) {
+    const wrong = distance(key, keys[i]);
+    // A short key of which all is wrong is near to nothing.
+    if (wrong >= fewest || wrong * 2 >= keys[i].length) continue;
+    fewest = wrong;
+    best = keys[i];
+  }
+  return best;
+}
+
+/** How many letters must be changed, put in or left out to make `b` of `a` (Levenshtein). */
+function distance(a: string, b: string): i32 {
+  const row: i32[] = [];
+  for (let j = 0; j <= b.length; j++) row.push(j);
+  for (let i = 1; i <= a.length; i++) {
+    let above = row[0];
+    row[0] = i;
+    for (let j = 1; j <= b.length; j++) {
+      const same = above + (a.charCodeAt(i - 1) == b.charCodeAt(j - 1) ? 0 : 1);
+      above = row[j];
+      row[j] = min<i32>(same, min<i32>(row[j], row[j - 1]) + 1);
+    }
+  }
+  return row[b.length];
 }

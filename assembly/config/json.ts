@@ -1,7 +1,7 @@
 /**
  * JSON text into a tree of values (RFC 8259), for configuration only: it allocates as it likes.
  *
- * It is strict: no comments, no trailing commas, no key twice in one object, nothing behind the value.
+ * It is strict: no comments, no trailing commas, no key twice in one object, nothing after the value.
  * The tree is what reader.ts checks and forgets.
  */
 
@@ -58,6 +58,9 @@ const MAX_DEPTH: i32 = 32;
 /** Digits by which a point is moved at most; with more the number is 0 or endless either way. */
 const MOST_DIGITS: i32 = 400;
 
+/** Characters of a wrong text that are shown. */
+const MOST_SHOWN: i32 = 20;
+
 const QUOTE: i32 = 0x22;
 const BACKSLASH: i32 = 0x5c;
 const COMMA: i32 = 0x2c;
@@ -83,9 +86,16 @@ export class JsonParser {
 
   private fail(expected: string): JsonValue | null {
     if (this.error.length == 0) {
-      this.error = "not JSON at character " + this.at.toString() + ", expected " + expected;
+      this.error =
+        "not JSON at character " + this.at.toString() + this.shown() + ", expected " + expected;
     }
     return null;
+  }
+
+  /** What stands where the text is none. */
+  private shown(): string {
+    if (this.at >= this.text.length) return ", its end";
+    return ", `" + this.text.substring(this.at, this.at + MOST_SHOWN) + "`";
   }
 
   private peek(): i32 {

@@ -13,6 +13,8 @@ import { MatchReader } from "./match_reader";
 import { NodeMetadata } from "./node_metadata";
 import { Policies } from "../policy/policies";
 import { PolicyReader } from "./policy_reader";
+import { TelemetrySettings } from "../telemetry/settings";
+import { TelemetryReader } from "./telemetry_reader";
 import { RoutingReader } from "./routing_reader";
 import { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_IN_FLIGHT, Settings, SideSetting } from "./settings";
 import { StructReader } from "./struct";
@@ -81,6 +83,7 @@ export class ConfigReader {
         "metrics",
         "routing",
         "policies",
+        "telemetry",
       ])
     )
       return;
@@ -117,6 +120,12 @@ export class ConfigReader {
     if (policies) {
       settings.policies = new Policies(seed);
       new PolicyReader(checker, settings, matches, seed).read(policies, settings.policies!);
+    }
+    const telemetry = root.member("telemetry");
+    if (telemetry) {
+      settings.telemetry = new TelemetrySettings();
+      new TelemetryReader(checker, node).read(telemetry, settings.telemetry!);
+      if (settings.telemetry!.propagates) settings.rewriteForTraces(seed);
     }
     if (checker.error.length == 0) settings.holdForPolicies(seed);
   }

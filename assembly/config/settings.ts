@@ -9,6 +9,7 @@ import { AttachmentQuery } from "../dubbo/attachments";
 import { MetricsSettings } from "../metrics/settings";
 import { NameSet } from "../metrics/name_set";
 import { Policies } from "../policy/policies";
+import { TelemetrySettings } from "../telemetry/settings";
 import { Routing } from "../routing/routing";
 
 /** `side`: which side of a call the proxy stands on. */
@@ -29,11 +30,11 @@ export const DEFAULT_MAX_IN_FLIGHT: u32 = 4096;
 @final
 export class Settings {
   side: SideSetting = SideSetting.AUTO;
-  /** The longest body in bytes that is held to be Dubbo. */
+  /** The longest body in bytes that is taken for Dubbo. */
   maxBodyBytes: u32 = DEFAULT_MAX_BODY_BYTES;
   /** The most calls that are followed at once on one connection. */
   maxInFlight: u32 = DEFAULT_MAX_IN_FLIGHT;
-  /** Whether calls are answered when the server's stream ends. */
+  /** Whether calls are answered when the server ends its connection. */
   answersOnUpstreamClose: bool = false;
   /** Whether the server's connection is closed when the client has left. */
   closesOnDownstreamClose: bool = false;
@@ -42,6 +43,8 @@ export class Settings {
   routing: Routing | null = null;
   /** What calls are refused by, or null. */
   policies: Policies | null = null;
+  /** What is told of calls outside, or null. */
+  telemetry: TelemetrySettings | null = null;
   /** Everything that anybody asks of attachments. */
   query: AttachmentQuery = new AttachmentQuery();
   /** The call that is being read: rules may set attachments to its names. */
@@ -51,6 +54,17 @@ export class Settings {
   constructor(seed: u64) {
     this.metrics = new MetricsSettings(new NameSet(seed));
     this.metrics.labels = bitOf(Name.INTERFACE) | bitOf(Name.METHOD);
+  }
+
+  /** A context that is written anew is an attachment that is rewritten. */
+  rewriteForTraces(seed: u64): void {
+    let routing = this.routing;
+    if (!routing) {
+      routing = new Routing(seed);
+      this.routing = routing;
+    }
+    routing.rewrites = true;
+    routing.usesAttachments = true;
   }
 
   /** Policies need whole requests, as rewriting does: everything of routing but rules of its own. */
@@ -82,6 +96,8 @@ export class Settings {
     if (routing) routing.free();
     const policies = this.policies;
     if (policies) policies.free();
+    const telemetry = this.telemetry;
+    if (telemetry) telemetry.free();
     this.query.free();
     this.call.free();
     heap.free(changetype<usize>(this));

@@ -2,7 +2,7 @@
  * One downstream connection: bytes of both directions into frames, frames into what is counted.
  *
  * Both directions carry requests and responses: a provider may call back over the connection that its
- * consumer opened. A call is counted when its frame's last byte has passed, so that how the stream was
+ * consumer opened. A call is counted when its frame's last byte has passed, so that how the bytes were
  * cut into reads changes nothing. As soon as one direction is not Dubbo the whole connection is passed
  * through unseen, because answers and questions could not be told from each other any more.
  */
@@ -38,8 +38,14 @@ import { Metric } from "../metrics/definitions";
 import { NO_PERIOD } from "../metrics/registry";
 import { cellKey, Series } from "../metrics/series";
 import { Plugin } from "../plugin";
-import { headLength } from "../serialization/bodies";
-import { NO_KIND, readEventKind, readInvocation, readResultKind } from "../serialization/bodies";
+import { dropTracedCall } from "../telemetry/traced_call";
+import {
+  headLength,
+  NO_KIND,
+  readEventKind,
+  readInvocation,
+  readResultKind,
+} from "../serialization/bodies";
 import { failed, INCOMPLETE, UNSUPPORTED } from "../wire/position";
 import { InFlight, InFlightList, InFlightTable } from "../ledger/in_flight";
 import { EndKind, Ending } from "../ledger/ledger";
@@ -57,13 +63,13 @@ import { decide } from "./request_routing";
 const FETCH_WINDOW: u32 = 32 * 1024;
 /** … but of large frames only a head, because copying a body costs more than a second fetch. */
 const LARGE_FETCH_WINDOW: u32 = 512;
-/** A body of this many bytes makes the frames that follow it be held for large ones. */
+/** After a body of this many bytes the next frames are taken for large ones too. */
 const LARGE_BODY: u32 = 2048;
 
 /** The time of the data callback that is running, in ns; 0 while nobody has asked. */
 let time: u64 = 0;
 
-
+/** One connection that is watched; where its requests are held too, see routed_connection.ts. */
 @unmanaged
 export class Connection {
   /** For the table of contexts. */
@@ -134,7 +140,7 @@ export class Connection {
     if (!held) return;
     holdUnfinished(held, size, this.isPassedThrough ? 0 : upstream.frameLength);
     if (!isEnd || this.isPassedThrough) return;
-    // Behind half a frame that has gone on nothing could be told from the rest of it.
+    // After half a frame that has gone on nothing could be told from the rest of it.
     const isBetweenFrames = !upstream.insideFrame || held.length != 0;
     held.clear();
     // A client that ended first has left: none of Dubbo's goes on reading.
@@ -168,14 +174,12 @@ export class Connection {
     this.endCalls(plugin.ledger.ending.unanswered(this.closedBy));
     plugin.add(Metric.CONNECTIONS_ACTIVE, -1);
     plugin.flush();
-    this.downstream.releaseCarry();
-    this.upstream.releaseCarry();
+    this.downstream.free();
+    this.upstream.free();
     const held = this.heldAnswer;
     if (held) held.free();
     const departure = this.departure;
     if (departure) departure.free();
-    heap.free(changetype<usize>(this.downstream));
-    heap.free(changetype<usize>(this.upstream));
     heap.free(changetype<usize>(this.calls));
     heap.free(changetype<usize>(this));
     plugin.release();
@@ -229,13 +233,15 @@ export class Connection {
     let p = start;
     // Bytes before it are in `out`, in `held`, or nowhere any more.
     let copied = start;
-    // Bytes behind it are held.
+    // Bytes after it are held.
     let goesOnTo = end;
     out.clear();
     while (p < end && !this.isPassedThrough) {
       if (held.length == 0 && (upstream.insideFrame || !refusals.isWaiting)) {
-        const passed = upstream.insideFrame ? min<u32>(upstream.missing, <u32>(end - p)) : end - p;
-        this.take(upstream, p, <u32>passed);
+        const passed = upstream.insideFrame
+          ? min<u32>(upstream.missing, <u32>(end - p))
+          : <u32>(end - p);
+        this.take(upstream, p, passed);
         p += passed;
         continue;
       }
@@ -373,6 +379,11 @@ export class Connection {
     }
     const result = readInvocation(serialization, half.body, end, invocation);
     if (result == INCOMPLETE && !half.bodyComplete && half.keep()) return false;
+    const tracing = plugin.tracing;
+    if (tracing && invocation.headRead && !half.trace) {
+      if (time == 0) time = now();
+      half.trace = tracing.begin(time);
+    }
     const routing = plugin.settings.routing;
     const route = this.route;
     if (routing && route && half.direction == Direction.DOWNSTREAM && !route.isSwallowed) {
@@ -390,7 +401,7 @@ export class Connection {
       }
       return true;
     }
-    // Attachments behind the window were not looked at, so they are not malformed; nor are those that
+    // Attachments after the window were not looked at, so they are not malformed; nor are those that
     // are not there.
     const isUnseen = (result == INCOMPLETE && isCut) || invocation.attachmentsRead;
     if (failed(result) && result != UNSUPPORTED && !isUnseen) {
@@ -400,7 +411,7 @@ export class Connection {
     const series = registry.resolve(plugin.describeCall(side));
     half.series = series;
     if (plugin.isPathOverruled) plugin.recorder.add(series, cellKey(Metric.PATH_MISMATCHES), 1);
-    // A generic call's method stands behind its head.
+    // A generic call's method stands after its head.
     if (heads && result == half.body + head && !half.hasFault && !invocation.isGeneric) {
       const goodIn = registry.periodOf(series);
       if (goodIn != NO_PERIOD) {
@@ -462,6 +473,11 @@ export class Connection {
     const serialization = knownSerialization(serializationOf(flag));
     this.plugin.ledger.asked(series, Protocol.DUBBO, kind, serialization, bytes);
     if (kind == CallKind.TWOWAY) this.follow(half, header, series, time);
+    const trace = half.trace;
+    if (trace) {
+      half.trace = null;
+      dropTracedCall(trace);
+    }
     const policies = this.plugin.settings.policies;
     // What is not followed is not in flight either.
     if (policies && policies.holds != 0) policies.giveBack(this.plugin.ledger.holds);
@@ -484,6 +500,9 @@ export class Connection {
       this.endCall(oldest, ledger.ending.untracked());
     }
     const call = table.start(calls, direction, id, serialization, series, time);
+    call.requestBytes = <i64>HEADER_LENGTH + bodyLengthOf(header);
+    call.trace = half.trace;
+    half.trace = null;
     const policies = this.plugin.settings.policies;
     if (policies) {
       call.holds = policies.holds;

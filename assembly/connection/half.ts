@@ -3,14 +3,17 @@
  */
 import { FrameReader } from "../dubbo/frame_reader";
 import { Direction, EventLabel, Outcome, Reason } from "../call/vocabulary";
+import { dropTracedCall, TracedCall } from "../telemetry/traced_call";
 import { Series } from "../metrics/series";
 
-
+/** One of the two directions. */
 @unmanaged
 @final
 export class Half extends FrameReader {
   /** The series of the call whose request is passing. */
   series: Series | null = null;
+  /** The trace of the call whose request is passing, if it is recorded. */
+  trace: TracedCall | null = null;
   // Words of call/vocabulary.ts in one byte each: every connection has two of these.
   /** Who sends the bytes of this half: a `Direction`. */
   direction: u8;
@@ -27,6 +30,14 @@ export class Half extends FrameReader {
   constructor(direction: Direction) {
     super();
     this.direction = <u8>direction;
+  }
+
+  /** Gives everything back. */
+  free(): void {
+    this.releaseCarry();
+    const trace = this.trace;
+    if (trace) dropTracedCall(trace);
+    heap.free(changetype<usize>(this));
   }
 
   /** Notes what is wrong with the frame, to be counted when it has passed. */

@@ -66,7 +66,7 @@ export function decide(
     route.taken = rule.cluster;
   }
 
-  const change = routing.changeFor(rule);
+  const change = routing.changeFor(rule, plugin.propagation);
   let obstacle: Obstacle;
   const isSure = !invocation.isDoubtful || !routing.hasProtectedKeys;
   if (invocation.attachmentsRead && isHeld && isSure) {

@@ -22,6 +22,8 @@ export const enum HeaderMap {
   REQUEST_TRAILERS = 1,
   RESPONSE_HEADERS = 2,
   RESPONSE_TRAILERS = 3,
+  /** Of the answer to a request of our own; see http_call.ts. */
+  CALL_RESPONSE_HEADERS = 6,
 }
 
 /**

@@ -3,11 +3,16 @@
  */
 import { Name } from "../call/names";
 import { Call, setVersion } from "../call/call";
+import { now } from "../host/clock";
+import { TracedCall } from "../telemetry/traced_call";
 import { Series } from "../metrics/series";
 import { Plugin } from "../plugin";
 import { policeHeaders } from "./header_policing";
 import { protectHeaders, routeHeaders } from "./header_routing";
 import { Form, HttpRequest } from "./http_request";
+
+/** The trace of the call that was read last, if it is recorded. */
+export let startedTrace: TracedCall | null = null;
 
 /** Whether the call that was read last was refused, and Envoy has been told to answer it. */
 export let isRefused: bool = false;
@@ -20,6 +25,7 @@ export let isRefused: bool = false;
  */
 export function readCall(plugin: Plugin, request: HttpRequest): Series | null {
   isRefused = false;
+  startedTrace = null;
   const routing = plugin.settings.routing;
   const isProtected = routing ? routing.hasProtectedKeys : false;
   if (!isProtected && !request.mayBeCall()) return null;
@@ -28,6 +34,8 @@ export function readCall(plugin: Plugin, request: HttpRequest): Series | null {
   request.read(plugin.query);
   const isCall = request.form != Form.NONE;
   const call = describe(plugin, request);
+  const tracing = plugin.tracing;
+  if (tracing && isCall) startedTrace = tracing.begin(now());
   const policies = plugin.settings.policies;
   if (policies && routing && isCall) {
     isRefused = policeHeaders(plugin, policies, routing, call);

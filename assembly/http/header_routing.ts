@@ -45,7 +45,7 @@ export function routeHeaders(
   if (address) heap.free(changetype<usize>(address));
   const protocol = request.protocol;
   if (rule) plugin.recorder.add(rule.series, cellKey(Metric.ROUTED, 0, 0, protocol), 1);
-  if (!changeHeaders(routing.changeFor(rule))) {
+  if (!changeHeaders(routing.changeFor(rule, plugin.propagation))) {
     plugin.recorder.add(
       plugin.registry.unnamed,
       cellKey(Metric.UNREWRITTEN, Obstacle.HEADER, 0, protocol),
@@ -58,7 +58,7 @@ export function routeHeaders(
 
 /** Removes the protected keys from a request that is no call. */
 export function protectHeaders(routing: Routing, request: HttpRequest): void {
-  changeHeaders(routing.changeFor(null));
+  changeHeaders(routing.changeFor(null, null));
   protectOtherNames(routing, request);
 }
 

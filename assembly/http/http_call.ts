@@ -18,6 +18,7 @@ import { Plugin } from "../plugin";
 import { Span } from "../wire/span";
 import { GRPC_OK, GRPC_UNKNOWN, parseGrpcStatus, statusOfHttp } from "./grpc_status";
 import { protectTrailers } from "./header_routing";
+import { startedTrace } from "./call_start";
 import { Form, HttpRequest } from "./http_request";
 import { MessageCounter } from "./message_counter";
 
@@ -26,7 +27,7 @@ const CLIENT_WENT: u64 = (1 << 14) | (1 << 28);
 
 const VALUE = memory.data(16);
 
-
+/** One call; used again for another when it has ended. */
 @unmanaged
 @final
 export class HttpCall {
@@ -68,6 +69,7 @@ export class HttpCall {
     this.responseBytes = 0;
     this.asked.clear();
     this.answered.clear();
+    inFlight.trace = startedTrace;
     inFlight.holds = 0;
     const policies = plugin.settings.policies;
     if (policies) {
@@ -157,6 +159,9 @@ export class HttpCall {
       this.serialization,
       this.requestBytes,
     );
+    inFlight.kind = this.kind();
+    inFlight.serialization = <u8>this.serialization;
+    inFlight.requestBytes = this.requestBytes;
     ledger.end(inFlight, ending);
   }
 

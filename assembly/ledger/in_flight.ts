@@ -5,7 +5,8 @@
  * connection, oldest first. So an idle connection costs nothing here, and calls that ended are used
  * again for the next ones.
  */
-import { Direction, Protocol } from "../call/vocabulary";
+import { CallKind, Direction, Protocol } from "../call/vocabulary";
+import { TracedCall } from "../telemetry/traced_call";
 import { Series } from "../metrics/series";
 import { hashU64 } from "../wire/hash";
 import { HashTable } from "../wire/hash_table";
@@ -16,7 +17,7 @@ import { HashTable } from "../wire/hash_table";
  */
 const MAX_CALLS: u32 = 262144;
 
-
+/** One call whose answer is awaited. */
 @unmanaged
 @final
 export class InFlight {
@@ -39,6 +40,11 @@ export class InFlight {
   /** The request's serialization id. */
   serialization: u8 = 0;
   protocol: Protocol = Protocol.DUBBO;
+  /** What the request was: told again where the call is. */
+  kind: CallKind = CallKind.TWOWAY;
+  requestBytes: i64 = 0;
+  /** Its place in its trace, if it is recorded. */
+  trace: TracedCall | null = null;
   /** The counters of concurrency of which it takes a place: a bit for each, see holds.ts. */
   holds: u32 = 0;
 
@@ -152,7 +158,7 @@ export class InFlightTable {
     this.unused = call;
   }
 
-
+  /** The hash of a call: peers must not know which ids share a chain. */
   @inline
   private hashOf(list: InFlightList, direction: Direction, id: u64): u32 {
     const owner = changetype<usize>(list) | (direction as usize);

@@ -8,9 +8,12 @@
  *
  * What a request was is told apart from that by `asked`: in the Dubbo protocol when its last byte has
  * passed, which is just before it begins; over HTTP at its end, when its messages are counted. Readers
- * are called one after the other: the metrics are the first.
+ * are called one after the other: the metrics, then telemetry.
  */
 import { CallKind, ClosedBy, Outcome, Protocol } from "../call/vocabulary";
+import { now } from "../host/clock";
+import { Telemetry } from "../telemetry/telemetry";
+import { dropTracedCall } from "../telemetry/traced_call";
 import { Metric } from "../metrics/definitions";
 import { Recorder } from "../metrics/recorder";
 import { cellKey, Series } from "../metrics/series";
@@ -21,7 +24,7 @@ import { InFlight } from "./in_flight";
 export const enum EndKind {
   /** An answer has passed. */
   ANSWERED,
-  /** The filter has answered, because the server's stream ended. */
+  /** The filter has answered, because the server ended its connection. */
   GUARDED,
   /** Nobody answered. */
   UNANSWERED,
@@ -78,10 +81,15 @@ export class Ledger {
   /** Places that calls in flight take. */
   readonly holds: Holds = new Holds();
   private recorder: Recorder;
+  private telemetry: Telemetry | null;
 
-  /** @param recorder counts; it is not the ledger's own */
-  constructor(recorder: Recorder) {
+  /**
+   * @param recorder counts
+   * @param telemetry tells outside, or null; neither is the ledger's own
+   */
+  constructor(recorder: Recorder, telemetry: Telemetry | null) {
     this.recorder = recorder;
+    this.telemetry = telemetry;
   }
 
   /**
@@ -128,6 +136,8 @@ export class Ledger {
       recorder.add(series, cellKey(Metric.UNTRACKED, 0, 0, protocol), 1);
     }
     recorder.addInline(series, cellKey(Metric.REQUESTS_ACTIVE, 0, 0, protocol), -1);
+    const telemetry = this.telemetry;
+    if (telemetry) tell(telemetry, call, ending);
     if (call.holds != 0) {
       this.holds.release(call.holds);
       call.holds = 0;
@@ -140,4 +150,30 @@ export class Ledger {
     heap.free(changetype<usize>(this.ending));
     heap.free(changetype<usize>(this));
   }
+}
+
+/** Tells the call outside; one that may yet be answered is told as unanswered. */
+function tell(telemetry: Telemetry, call: InFlight, ending: Ending): void {
+  const ended = telemetry.ended;
+  const isAnswered = ending.kind <= EndKind.GUARDED;
+  const trace = call.trace;
+  ended.series = call.series;
+  ended.side = call.series.side;
+  ended.protocol = call.protocol;
+  ended.kind = call.kind;
+  ended.serialization = call.serialization;
+  ended.trace = trace;
+  ended.id = call.id;
+  ended.askedAt = call.startedAt;
+  ended.requestBytes = call.requestBytes;
+  ended.isAnswered = isAnswered;
+  ended.endedAt = isAnswered ? ending.time : now();
+  ended.responseBytes = isAnswered ? ending.bytes : 0;
+  ended.status = ending.status;
+  ended.outcome = ending.outcome;
+  ended.closedBy = ending.kind == EndKind.UNANSWERED ? ending.closedBy : ClosedBy.UNKNOWN;
+  telemetry.tell();
+  if (!trace) return;
+  dropTracedCall(trace);
+  call.trace = null;
 }

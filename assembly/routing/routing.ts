@@ -73,15 +73,22 @@ export class Routing {
     }
   }
 
-  /** All changes for a call that took `rule`, one behind the other. */
-  changeFor(rule: RoutingRule | null): AttachmentChange {
+  /**
+   * All changes for a call that took `rule`, one after the other.
+   *
+   * @param last what is changed in every call, behind all rules; null: nothing
+   */
+  changeFor(rule: RoutingRule | null, last: AttachmentChange | null): AttachmentChange {
     const first = this.protectedKeys;
-    first.next = null;
+    first.next = last;
     if (!rule) return first;
     const change = rule.change;
     first.next = change;
     const choice = this.choiceOf(rule);
-    change.next = choice ? choice.change : null;
+    change.next = last;
+    if (!choice) return first;
+    change.next = choice.change;
+    choice.change.next = last;
     return first;
   }
 

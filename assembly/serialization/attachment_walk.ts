@@ -27,7 +27,7 @@ export const ENTRY = new Entry();
 
 /**
  * Writes the entries that lie from `p` up to the byte `endCode`, or to `end`, without those that `change`
- * drops, and behind them what it sets.
+ * drops, and after them what it sets.
  *
  * @param isNumberLost whether a number is already wanting, as the type of a map that is written without one
  * @param readEntry passes the entry at its first argument and fills `ENTRY`

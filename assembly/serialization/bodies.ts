@@ -27,7 +27,7 @@ export { NO_KIND };
  * Reads the request body from `p` to `end`, written in `serialization`, into `out`.
  *
  * `out.headRead` and `out.attachmentsRead` say how far it came. A longer body never changes what was
- * read from a shorter one. Bytes behind the attachments are borne.
+ * read from a shorter one. Bytes after the attachments are borne.
  *
  * @returns an address, or INCOMPLETE, MALFORMED, or UNSUPPORTED for any other serialization
  */

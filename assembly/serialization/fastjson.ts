@@ -20,7 +20,7 @@ const BACKSLASH: u8 = 0x5c;
 const NEWLINE: u8 = 0x0a;
 const CARRIAGE_RETURN: u8 = 0x0d;
 const MINUS: u8 = 0x2d;
-/** fastjson writes the class of a byte behind it: `1B`. */
+/** fastjson writes the class of a byte after it: `1B`. */
 const BYTE_CLASS: u8 = 0x42;
 const LENGTH_SIZE: u32 = 4;
 /** Digits of a number of arguments. */

@@ -65,4 +65,5 @@ export const ALLOWED_FUNCTIONS: readonly string[] = [
   "proxy_replace_header_map_value",
   "proxy_remove_header_map_value",
   "proxy_send_local_response",
+  "proxy_http_call",
 ];

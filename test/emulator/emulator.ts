@@ -41,6 +41,8 @@ export interface VmOptions {
   properties?: PropertyValues;
   /** Host functions that the module may import. */
   allowed?: readonly string[];
+  /** Callbacks that Envoy may not make: its capability list lacks them. */
+  denied?: readonly string[];
   /** The VM's own configuration (`vm_config.configuration`). */
   configuration?: string;
   /** Functions beside those of foreign.ts. */
@@ -105,7 +107,10 @@ export class Vm {
     }
     if (!(exports.memory instanceof WebAssembly.Memory)) throw new HostError("no memory exported");
     this.#memory = new GuestMemory(exports.memory);
-    this.#exports = exports as unknown as Record<string, Export | undefined>;
+    const denied = options.denied ?? [];
+    this.#exports = Object.fromEntries(
+      Object.entries(exports).filter(([name]) => !denied.includes(name)),
+    ) as unknown as Record<string, Export | undefined>;
     const malloc = this.#exports.malloc ?? this.#exports.proxy_on_memory_allocate;
     if (malloc === undefined) throw new HostError("neither malloc nor proxy_on_memory_allocate");
     this.#malloc = malloc;

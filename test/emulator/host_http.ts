@@ -3,12 +3,24 @@
 import { Status } from "./abi.ts";
 import type { Vm } from "./emulator.ts";
 import { HostError } from "./errors.ts";
-import type { HeaderMap } from "./http_stream.ts";
+import type { HeaderMap, Headers } from "./http_stream.ts";
 
 type HostFunction = (...args: never[]) => number;
 
+/** Headers of the answer to a request of the module's own. */
+const CALL_RESPONSE_HEADERS = 6;
+/** Where a request may be made: the host cancels those of other contexts with them. */
+const ROOT_CALLBACKS = ["proxy_on_tick", "proxy_on_done"];
+
 /** The map of this type, or an error where Envoy answers BadArgument: it is not open. */
 function openMap(vm: Vm, type: number): HeaderMap {
+  if (type === CALL_RESPONSE_HEADERS) {
+    const { answerHeaders } = vm.caller.plugin;
+    if (answerHeaders === undefined || vm.callback !== "proxy_on_http_call_response") {
+      throw new HostError(`no answer is open in ${vm.callback}`);
+    }
+    return answerHeaders;
+  }
   const map = vm.caller.stream?.maps[type];
   if (map === undefined || map.callback !== vm.callback || vm.caller !== vm.running) {
     throw new HostError(`header map ${type} is not open in ${vm.callback}`);
@@ -27,6 +39,20 @@ function serialised(map: HeaderMap): Uint8Array {
   });
   const nul = Buffer.alloc(1);
   return Buffer.concat([head, ...parts.flatMap(([name, value]) => [name!, nul, value!, nul])]);
+}
+
+/** The other way round. */
+function deserialised(bytes: Uint8Array): Headers {
+  const view = Buffer.from(bytes);
+  const count = view.readUInt32LE(0);
+  let at = 4 + 8 * count;
+  const next = (index: number): string => {
+    const length = view.readUInt32LE(4 + 4 * index);
+    const text = view.toString("utf8", at, at + length);
+    at += length + 1;
+    return text;
+  };
+  return Array.from({ length: count }, (_, i) => [next(2 * i), next(2 * i + 1)]);
 }
 
 /** The host functions about headers of one VM, by name. */
@@ -61,6 +87,30 @@ export function headerFunctions(vm: Vm): Record<string, HostFunction> {
     ) {
       const name = vm.memory.text(pointer, size, "a header's name");
       openMap(vm, type).replace(name, latin1(valuePointer, valueSize, `the value of ${name}`));
+      return Status.Ok;
+    },
+    proxy_http_call(
+      cluster: number,
+      clusterSize: number,
+      headers: number,
+      headersSize: number,
+      body: number,
+      bodySize: number,
+      _trailers: number,
+      _trailersSize: number,
+      timeout: number,
+      tokenPointer: number,
+    ) {
+      const { plugin } = vm.caller;
+      if (vm.caller !== plugin || !ROOT_CALLBACKS.includes(vm.callback)) {
+        throw new HostError(`a request of a context's own in ${vm.callback}`);
+      }
+      const name = vm.memory.text(cluster, clusterSize, "a cluster's name");
+      if (!plugin.clusters.has(name)) return Status.BadArgument;
+      const pairs = deserialised(vm.memory.copy(headers, headersSize, "headers"));
+      const sent = vm.memory.copy(body, bodySize, "a body");
+      const token = plugin.sent.push({ cluster: name, headers: pairs, body: sent, timeout });
+      vm.memory.writeU32(tokenPointer, token, "a token");
       return Status.Ok;
     },
     proxy_send_local_response(

@@ -23,6 +23,7 @@ export const DUBBO_LABELS: readonly string[] = [
   "dubbo_closed_by",
   "dubbo_rule",
   "dubbo_policy",
+  "dubbo_record",
 ];
 
 const regexes = new Map<string, RegExp>();

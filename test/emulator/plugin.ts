@@ -4,7 +4,7 @@ import type { LogLine, Vm } from "./emulator.ts";
 import { Connection, type ConnectionOptions } from "./connection.ts";
 import type { HostContext } from "./context.ts";
 import { HostError } from "./errors.ts";
-import { HttpStream } from "./http_stream.ts";
+import { HeaderMap, HttpStream, type Headers } from "./http_stream.ts";
 import { Properties, type PropertyValues } from "./properties.ts";
 
 const EMPTY = new Uint8Array(0);
@@ -15,6 +15,14 @@ export interface PluginOptions {
   rootId?: string;
   name?: string;
   properties?: PropertyValues;
+}
+
+/** A request of the module's own. */
+export interface SentRequest {
+  cluster: string;
+  headers: Headers;
+  body: Uint8Array;
+  timeout: number;
 }
 
 /** A plugin; made by `Vm.plugin`. */
@@ -31,6 +39,13 @@ export class Plugin implements HostContext {
   tickMilliseconds = 0;
   /** The module answered `proxy_on_done` with false and has not called `proxy_done` yet. */
   awaitsDone = false;
+
+  /** The clusters that there are; requests to others are refused. */
+  readonly clusters = new Set<string>();
+  /** Requests that the module has made; the first has token 1. */
+  readonly sent: SentRequest[] = [];
+  /** Headers of the answer that is open, for the host functions. */
+  answerHeaders?: HeaderMap;
 
   readonly #vm: Vm;
   #deleted = false;
@@ -60,6 +75,14 @@ export class Plugin implements HostContext {
   openStream(properties: PropertyValues = {}): HttpStream {
     this.#mustServe();
     return new HttpStream(this.#vm, this, properties);
+  }
+
+  /** The request with this token is answered, or null: no answer came in time. */
+  answer(token: number, headers: Headers | null): void {
+    const callback = "proxy_on_http_call_response";
+    this.answerHeaders = headers === null ? undefined : new HeaderMap(callback, headers);
+    this.#vm.call(this, callback, EMPTY, token, headers?.length ?? 0);
+    this.answerHeaders = undefined;
   }
 
   #mustServe(): void {

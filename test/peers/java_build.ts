@@ -2,18 +2,18 @@
 // Maven, which fetches Dubbo the first time.
 
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { fromRoot } from "../../harness/repository.ts";
 
+/** The releases of Dubbo Java that peers can be: profiles of dubbo-java/pom.xml. */
+export type JavaRelease = "2.6.12" | "2.7.23" | "3.3.6";
+
 const SOURCES = fromRoot("test", "peers", "dubbo-java");
 const BUILD = fromRoot("build", "interop", "java");
-const LIBRARIES = join(BUILD, "lib");
-const CLASSES = join(BUILD, "classes");
-/** Where Maven copies to: `LIBRARIES` is there only with all of them. */
-const FETCHED = join(BUILD, "fetched");
 /**
  * A name for 127.0.0.1. Dubbo Java takes `127.…`, `localhost` and `0.0.0.0` in a provider's address for the
  * machine's own, which is another one (AbstractClient.getConnectAddress, NetUtils.filterLocalHost).
@@ -23,36 +23,67 @@ export const LOOPBACK = "dubbo-local";
 const HOSTS = join(BUILD, "hosts");
 /** For a first download; then it takes two seconds. */
 const BUILD_MS = 10 * 60_000;
+/** What Dubbo 2 reaches into by reflection, which a JDK of today does not let it do. */
+const OPENED = ["java.lang", "java.util", "java.math"];
 
-let built: Promise<void> | undefined;
+const built = new Map<JavaRelease, Promise<void>>();
 
-/** What `java` takes to run the class `interop.<name>`. Rejects with Maven's or the compiler's words. */
-export async function javaArguments(name: "Provider" | "Consumer"): Promise<string[]> {
-  built ??= build();
-  await built;
+/**
+ * What `java` takes to run the class `interop.<name>` with a release of Dubbo. Rejects with Maven's or the
+ * compiler's words.
+ */
+export async function javaArguments(
+  name: "Provider" | "Consumer",
+  release: JavaRelease,
+): Promise<string[]> {
+  if (!built.has(release)) built.set(release, build(release));
+  await built.get(release);
   return [
     // A JVM that lives for seconds need not compile anything twice.
     "-XX:TieredStopAtLevel=1",
     `-Djdk.net.hosts.file=${HOSTS}`,
+    ...(isDubbo2(release) ? OPENED.map((name) => `--add-opens=java.base/${name}=ALL-UNNAMED`) : []),
     "-cp",
-    [CLASSES, join(LIBRARIES, "*")].join(delimiter),
+    [directory(release, "classes"), join(directory(release, "lib"), "*")].join(delimiter),
     `interop.${name}`,
   ];
 }
 
-async function build(): Promise<void> {
-  mkdirSync(CLASSES, { recursive: true });
+function isDubbo2(release: JavaRelease): boolean {
+  return release.startsWith("2.");
+}
+
+function directory(release: JavaRelease, name: string): string {
+  return join(BUILD, release, name);
+}
+
+async function build(release: JavaRelease): Promise<void> {
+  const [classes, libraries] = [directory(release, "classes"), directory(release, "lib")];
+  mkdirSync(classes, { recursive: true });
   writeFileSync(HOSTS, `127.0.0.1 ${LOOPBACK} ${hostname()}\n`);
-  if (!existsSync(LIBRARIES)) {
-    const goal = ["dependency:copy-dependencies", `-DoutputDirectory=${FETCHED}`];
-    await run("mvn", ["-q", "-B", "-f", join(SOURCES, "pom.xml"), ...goal]);
-    renameSync(FETCHED, LIBRARIES);
+  if (!existsSync(libraries)) {
+    // Under its own name only with all of them.
+    const fetched = directory(release, "fetched");
+    const goal = ["dependency:copy-dependencies", `-DoutputDirectory=${fetched}`];
+    await run("mvn", ["-q", "-B", "-f", join(SOURCES, "pom.xml"), `-P${release}`, ...goal]);
+    renameSync(fetched, libraries);
   }
-  const files = readdirSync(join(SOURCES, "src"), { recursive: true, encoding: "utf8" });
-  const sources = files.filter((file) => file.endsWith(".java"));
-  const paths = sources.map((file) => join(SOURCES, "src", file));
-  const options = ["-encoding", "UTF-8", "-proc:none", "-cp", join(LIBRARIES, "*"), "-d", CLASSES];
+  const sources = directory(release, "src");
+  rmSync(sources, { recursive: true, force: true });
+  for (const part of ["common", isDubbo2(release) ? "v2" : "v3"]) {
+    cpSync(join(SOURCES, "src", part), sources, { recursive: true });
+  }
+  const files = readdirSync(sources, { recursive: true, encoding: "utf8" });
+  const paths = files.filter((file) => file.endsWith(".java")).map((file) => join(sources, file));
+  if (release.startsWith("2.6.")) paths.forEach(asAlibaba);
+  const options = ["-encoding", "UTF-8", "-proc:none", "-cp", join(libraries, "*"), "-d", classes];
   await run("javac", [...options, ...paths]);
+}
+
+/** Up to 2.6 Dubbo's classes have the same names in Alibaba's package. */
+function asAlibaba(path: string): void {
+  const text = readFileSync(path, "utf8");
+  writeFileSync(path, text.replaceAll("import org.apache.dubbo.", "import com.alibaba.dubbo."));
 }
 
 async function run(command: string, args: string[]): Promise<void> {

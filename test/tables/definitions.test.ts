@@ -29,9 +29,10 @@ describe("the table of metrics", () => {
   });
 
   test("is the manual's", () => {
-    const lines = [read("README.md"), read("docs", "routing.md"), read("docs", "policies.md")]
-      .join("\n")
-      .split("\n");
+    const guides = ["metrics.md", "routing.md", "policies.md", "telemetry.md"].map((file) =>
+      read("docs", file),
+    );
+    const lines = [...guides].join("\n").split("\n");
     for (const { name, type, labels } of METRICS) {
       const full = type === "histogram" ? `${name}milliseconds` : name;
       const rows = lines.filter((line) => new RegExp(`^\\| \`${full}\` +\\|`).test(line));
@@ -46,13 +47,17 @@ describe("the table of metrics", () => {
 
   test("is the manual's, label for label", () => {
     const described = [
-      ...read("README.md").matchAll(/^\| `(dubbo_[a-z_]+)` +\|(?! (counter|gauge|hist))/gm),
+      ...read("docs", "metrics.md").matchAll(
+        /^\| `(dubbo_[a-z_]+)` +\|(?! (counter|gauge|hist))/gm,
+      ),
     ];
     const missing = ALL_LABELS.filter((label) => !described.some(([, name]) => name === label));
     // What routing counts is told with it.
     const elsewhere = missing.filter(
       (label) =>
-        !`${read("docs", "routing.md")}${read("docs", "policies.md")}`.includes(`\`${label}\``),
+        !`${read("docs", "routing.md")}${read("docs", "policies.md")}${read("docs", "telemetry.md")}`.includes(
+          `\`${label}\``,
+        ),
     );
     assert.deepEqual(elsewhere, []);
   });

@@ -106,7 +106,7 @@ export function readHessian2Kind(p: usize, end: usize): i32 {
 export function hessian2HeadLength(start: usize, end: usize): u32 {
   let p = start;
   for (let part: u32 = 0; part < HEAD_PARTS; part++) {
-    // A code and the byte behind it, which is there: attachments follow, if only a null.
+    // A code and the byte after it, which is there: attachments follow, if only a null.
     if (p + 2 > end) return 0;
     const kind = kindOf(load<u8>(p));
     if (kind == STRING_SHORT) p += 1 + load<u8>(p);

@@ -10,7 +10,7 @@ const REFUSED: [what: string, configuration: object | string, message: string][]
   [
     "an unknown key",
     { metrics: { lables: ["interface"] } },
-    "$.metrics.lables is a list, expected one of the keys enabled, labels, max_series, " +
+    "$.metrics.lables is no key here (labels?), expected one of the keys enabled, labels, max_series, " +
       "interfaces, duration_unit, max_in_flight",
   ],
   [

@@ -31,8 +31,9 @@ describe("the schema and the module agree", () => {
   }
   for (const [document, path, value, expected] of BAD) {
     test(`that ${JSON.stringify(document).slice(0, 120)} is wrong`, () => {
-      const said = `dubbo: configuration refused: ${path} is ${value}, expected ${expected}`;
-      assert.equal(refusal(document), said);
+      const what = expected.startsWith("one of the keys") ? "no key here" : value;
+      const said = `dubbo: configuration refused: ${path} is ${what}, expected ${expected}`;
+      assert.equal(refusal(document)?.replace(/ \([a-z_]+\?\)/, ""), said);
       // Of addresses the schema knows the characters only.
       if (expected !== NETWORK) assert.ok(!validate(document));
     });

@@ -10,40 +10,42 @@ import interop.Peers.Tally;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
 import org.apache.dubbo.config.ProtocolConfig;
+import org.apache.dubbo.config.ReferenceConfig;
 import org.apache.dubbo.config.ServiceConfig;
-import org.apache.dubbo.config.bootstrap.DubboBootstrap;
-import org.apache.dubbo.rpc.RpcContext;
 
 /**
- * A provider of both services: {@code -port N -admin N -mark KEY[=VALUE]}. {@code GET /report} on the
- * admin port answers with what it received so far.
+ * A provider of both services: {@code -port N -admin N -mark KEY[=VALUE] -protocol dubbo|tri}. {@code GET /report}
+ * on the admin port answers with what it received so far. With {@code -onward HOST:PORT} each order is got by way of
+ * the user service there.
  */
 public final class Provider {
   private static final Tally TALLY = new Tally();
   private static String markKey;
   private static String markValue;
+  /** Whom orders ask, or null. */
+  private static ReferenceConfig<UserProvider> onward;
 
   public static void main(String[] arguments) throws Exception {
     String[] mark = Peers.argument(arguments, "mark", Peers.MARK_KEY).split("=", 2);
     markKey = mark[0];
     markValue = mark.length == 2 ? mark[1] : null;
 
-    ProtocolConfig protocol = new ProtocolConfig("dubbo");
+    ProtocolConfig protocol = new ProtocolConfig(Peers.argument(arguments, "protocol", "dubbo"));
     protocol.setPort(Integer.parseInt(Peers.argument(arguments, "port", "20000")));
-    // What a consumer asks for counts; this is what the provider may be asked for.
-    protocol.setSerialization("fastjson2");
     ServiceConfig<UserProvider> users = service(UserProvider.class, new Users());
     ServiceConfig<OrderProvider> orders = service(OrderProvider.class, new Orders());
     orders.setVersion(Peers.ORDER_VERSION);
     orders.setGroup(Peers.ORDER_GROUP);
-    DubboBootstrap.getInstance()
-        .application(Peers.application("interop-provider"))
-        .registry(Peers.noRegistry())
-        .protocol(protocol)
-        .service(users)
-        .service(orders)
-        .start();
+    List<ReferenceConfig<?>> references = new ArrayList<>();
+    String address = Peers.argument(arguments, "onward", "");
+    if (!address.isEmpty()) {
+      onward = Peers.reference(UserProvider.class, protocol.getName() + "://" + address);
+      references.add(onward);
+    }
+    Dubbo.start("interop-provider", protocol, List.of(users, orders), references);
 
     int port = Integer.parseInt(Peers.argument(arguments, "admin", "20001"));
     HttpServer admin =
@@ -57,7 +59,7 @@ public final class Provider {
           exchange.close();
         });
     admin.start();
-    DubboBootstrap.getInstance().await();
+    Peers.await();
   }
 
   private static <T> ServiceConfig<T> service(Class<T> type, T implementation) {
@@ -69,13 +71,12 @@ public final class Provider {
 
   /** Counts the call that runs, and ends it as its id says; answers whether with a value. */
   private static boolean answer(String service, String method, String id) {
-    RpcContext context = RpcContext.getServerAttachment();
-    Object mark = context.getObjectAttachment(markKey);
+    Object mark = Dubbo.attached(markKey);
     boolean isMarked = mark != null && (markValue == null || markValue.equals(mark));
     Outcome outcome = Outcome.OK;
     if (Peers.NULL_ID.equals(id)) outcome = Outcome.NULL;
     if (Peers.ERROR_ID.equals(id)) outcome = Outcome.EXCEPTION;
-    boolean isGeneric = context.getAttachment("generic") != null;
+    boolean isGeneric = Dubbo.attached("generic") != null;
     TALLY.count(service, isGeneric ? "$invoke" : method, isGeneric ? method : "", outcome, isMarked);
     if (outcome == Outcome.EXCEPTION) throw new IllegalStateException("no " + id);
     return outcome != Outcome.NULL;
@@ -97,7 +98,8 @@ public final class Provider {
   private static final class Orders implements OrderProvider {
     @Override
     public Order GetOrder(String id) {
-      return answer(Peers.ORDERS, "GetOrder", id) ? new Order(id, "order " + id) : null;
+      if (!answer(Peers.ORDERS, "GetOrder", id)) return null;
+      return new Order(id, onward == null ? "order " + id : onward.get().GetUser(id).name);
     }
 
     @Override

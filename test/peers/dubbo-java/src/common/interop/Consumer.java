@@ -12,19 +12,17 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import org.apache.dubbo.config.MethodConfig;
+import org.apache.dubbo.config.ProtocolConfig;
 import org.apache.dubbo.config.ReferenceConfig;
-import org.apache.dubbo.config.bootstrap.DubboBootstrap;
-import org.apache.dubbo.rpc.RpcContext;
 import org.apache.dubbo.rpc.RpcException;
 import org.apache.dubbo.rpc.service.GenericService;
 
 /**
  * Makes {@code -calls N} calls of each kind in turn, by {@code -parallel N} callers, at {@code -user HOST:PORT} and
- * {@code -order HOST:PORT} in {@code -serialization hessian2|fastjson2}; prints one line of JSON with how they
+ * {@code -order HOST:PORT} over {@code -protocol dubbo|tri} in {@code -serialization hessian2|fastjson2}; prints one line of JSON with how they
  * ended, and waits for SIGTERM with its connections open.
  */
 public final class Consumer {
-  private static final int TIMEOUT_MS = 10_000;
   private static final int RUN_SECONDS = 60;
   private static final Tally TALLY = new Tally();
 
@@ -38,31 +36,27 @@ public final class Consumer {
 
   public static void main(String[] arguments) throws Exception {
     String serialization = Peers.argument(arguments, "serialization", "hessian2");
-    String userUrl = url(Peers.argument(arguments, "user", ""), serialization);
-    String orderUrl = url(Peers.argument(arguments, "order", ""), serialization);
+    String protocolName = Peers.argument(arguments, "protocol", "dubbo");
+    String userUrl = url(protocolName, Peers.argument(arguments, "user", ""), serialization);
+    String orderUrl = url(protocolName, Peers.argument(arguments, "order", ""), serialization);
     int calls = Integer.parseInt(Peers.argument(arguments, "calls", "100"));
     int parallel = Integer.parseInt(Peers.argument(arguments, "parallel", "4"));
 
-    ReferenceConfig<UserProvider> users = reference(UserProvider.class, userUrl);
-    ReferenceConfig<UserProvider> silent = reference(UserProvider.class, userUrl);
+    ReferenceConfig<UserProvider> users = Peers.reference(UserProvider.class, userUrl);
+    ReferenceConfig<UserProvider> silent = Peers.reference(UserProvider.class, userUrl);
     MethodConfig oneway = new MethodConfig();
     oneway.setName("SetUser");
     oneway.setReturn(false);
     silent.setMethods(List.of(oneway));
-    ReferenceConfig<GenericService> generic = reference(userUrl);
+    ReferenceConfig<GenericService> generic = Peers.reference(userUrl);
     generic.setInterface(Peers.USERS);
     generic.setGeneric("true");
-    ReferenceConfig<OrderProvider> orders = reference(OrderProvider.class, orderUrl);
+    ReferenceConfig<OrderProvider> orders = Peers.reference(OrderProvider.class, orderUrl);
     orders.setVersion(Peers.ORDER_VERSION);
     orders.setGroup(Peers.ORDER_GROUP);
-    DubboBootstrap.getInstance()
-        .application(Peers.application("interop-consumer"))
-        .registry(Peers.noRegistry())
-        .reference(users)
-        .reference(silent)
-        .reference(generic)
-        .reference(orders)
-        .start();
+    // It serves nothing.
+    ProtocolConfig protocol = new ProtocolConfig(protocolName);
+    Dubbo.start("interop-consumer", protocol, List.of(), List.of(users, silent, generic, orders));
 
     UserProvider user = users.get();
     UserProvider silentUser = silent.get();
@@ -107,16 +101,15 @@ public final class Consumer {
     callers.shutdown();
     if (!callers.awaitTermination(RUN_SECONDS, TimeUnit.SECONDS)) TALLY.fail("calls hang");
     System.out.println(TALLY.json("consumer"));
-    DubboBootstrap.getInstance().await();
+    Peers.await();
   }
 
   private static void make(Kind kind, int number) {
     // Attachments of every kind of value that users set, for this one call.
-    RpcContext context = RpcContext.getClientAttachment();
-    context.setAttachment(Peers.MARK_KEY, "yes");
-    context.setAttachment("x-canary", "v2");
-    context.setObjectAttachment("x-list", List.of("a", number));
-    context.setObjectAttachment("x-map", Map.of("k", new User("" + number, "in an attachment")));
+    Dubbo.attach(Peers.MARK_KEY, "yes");
+    Dubbo.attach("x-canary", "v2");
+    Dubbo.attach("x-list", List.of("a", number));
+    Dubbo.attach("x-map", Map.of("k", new User("" + number, "in an attachment")));
     Outcome outcome;
     try {
       Object value = kind.call.make(number);
@@ -128,28 +121,13 @@ public final class Consumer {
     } catch (Exception exception) {
       outcome = Outcome.EXCEPTION;
     } finally {
-      RpcContext.removeClientAttachment();
+      Dubbo.forgetAttachments();
     }
     if (outcome != kind.wanted) TALLY.fail(kind.method + " " + number + ": " + outcome);
     TALLY.count(kind.service, kind.method, kind.target, outcome, true);
   }
 
-  private static String url(String address, String serialization) {
-    return "dubbo://" + address + "?serialization=" + serialization + "&prefer.serialization=" + serialization;
-  }
-
-  private static <T> ReferenceConfig<T> reference(Class<T> type, String url) {
-    ReferenceConfig<T> reference = reference(url);
-    reference.setInterface(type);
-    return reference;
-  }
-
-  private static <T> ReferenceConfig<T> reference(String url) {
-    ReferenceConfig<T> reference = new ReferenceConfig<>();
-    reference.setUrl(url);
-    reference.setTimeout(TIMEOUT_MS);
-    reference.setRetries(0);
-    reference.setCheck(false);
-    return reference;
+  private static String url(String protocol, String address, String serialization) {
+    return protocol + "://" + address + "?serialization=" + serialization + "&prefer.serialization=" + serialization;
   }
 }

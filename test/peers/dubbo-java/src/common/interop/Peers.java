@@ -4,12 +4,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import org.apache.dubbo.config.ApplicationConfig;
-import org.apache.dubbo.config.RegistryConfig;
+import java.util.concurrent.CountDownLatch;
+import org.apache.dubbo.config.ReferenceConfig;
 
 /** What provider and consumer have in common: names, ids with a meaning, and the report. */
 final class Peers {
-  static final String RELEASE = "3.3.6";
   static final String USERS = "com.k8s.User.UserProvider";
   static final String ORDERS = "com.k8s.Order.OrderProvider";
   /** Orders are exported under both, so that both kinds of service key are on the wire. */
@@ -20,18 +19,30 @@ final class Peers {
   static final String ERROR_ID = "error";
   /** The attachment that every call of the consumer carries. */
   static final String MARK_KEY = "x-interop";
+  private static final int TIMEOUT_MS = 10_000;
 
   private Peers() {}
 
-  /** No registry, no QoS server: nothing but the Dubbo protocol. */
-  static ApplicationConfig application(String name) {
-    ApplicationConfig application = new ApplicationConfig(name);
-    application.setQosEnable(false);
-    return application;
+  /** A service at {@code PROTOCOL://HOST:PORT?…}, which is dialled when it is called. */
+  static <T> ReferenceConfig<T> reference(Class<T> type, String url) {
+    ReferenceConfig<T> reference = reference(url);
+    reference.setInterface(type);
+    return reference;
   }
 
-  static RegistryConfig noRegistry() {
-    return new RegistryConfig(RegistryConfig.NO_AVAILABLE);
+  /** The same for an interface that has no class here. */
+  static <T> ReferenceConfig<T> reference(String url) {
+    ReferenceConfig<T> reference = new ReferenceConfig<>();
+    reference.setUrl(url);
+    reference.setTimeout(TIMEOUT_MS);
+    reference.setRetries(0);
+    reference.setCheck(false);
+    return reference;
+  }
+
+  /** Until SIGTERM. */
+  static void await() throws InterruptedException {
+    new CountDownLatch(1).await();
   }
 
   /** The value behind {@code -name} among the arguments, or the default. */
@@ -79,7 +90,7 @@ final class Peers {
 
     synchronized String json(String peer) {
       StringBuilder out = new StringBuilder();
-      out.append("{\"peer\":\"").append(peer).append("\",\"release\":\"").append(RELEASE);
+      out.append("{\"peer\":\"").append(peer).append("\",\"release\":\"").append(Dubbo.RELEASE);
       out.append("\",\"calls\":[");
       String[] names = {"interface", "method", "target", "version", "group"};
       boolean isFirst = true;

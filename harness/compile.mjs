@@ -1,0 +1,27 @@
+// Compiles the release module into build/dubbo.wasm and copies it beside the manifests, if anything that it is
+// made of has changed since.
+
+import { spawnSync } from "node:child_process";
+import { copyFileSync, existsSync, readdirSync, statSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const module = `${root}build/dubbo.wasm`;
+const made = existsSync(module) ? statSync(module).mtimeMs : 0;
+const sources = ["asconfig.json", "package-lock.json", "assembly"].map((name) => root + name);
+
+/** When the newest of the file, or of all files in the folder, was changed, in ms since 1970. */
+function newest(path) {
+  const { mtimeMs } = statSync(path);
+  if (!statSync(path).isDirectory()) return mtimeMs;
+  const inside = readdirSync(path, { recursive: true, encoding: "utf8" });
+  return Math.max(mtimeMs, ...inside.map((name) => statSync(`${path}/${name}`).mtimeMs));
+}
+
+if (made < Math.max(...sources.map(newest))) {
+  const compiler = `${root}node_modules/assemblyscript/bin/asc.js`;
+  const args = [compiler, "assembly/index.ts", "--target", "release"];
+  const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: "inherit" });
+  if (status !== 0) process.exit(status ?? 1);
+}
+copyFileSync(module, `${root}manifests/dubbo.wasm`);

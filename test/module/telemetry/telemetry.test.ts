@@ -1,0 +1,392 @@
+// Spans and the log of calls in the emulator: which calls, what is told of them, and what becomes of the queue
+// when collectors are slow, dead or answer garbage.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { Clock } from "../../emulator/clock.ts";
+import { Vm } from "../../emulator/emulator.ts";
+import type { Headers } from "../../emulator/http_stream.ts";
+import type { Plugin } from "../../emulator/plugin.ts";
+import { propertyPath } from "../../emulator/properties.ts";
+import { concat, request, response, type Request } from "../../frames/frames.ts";
+import { readLogs, readTraces, type Told } from "../../frames/otlp.ts";
+import { counted, MODULE_UNDER_TEST } from "../routing/setup.ts";
+import { headersOf, unary } from "../triple/setup.ts";
+
+const TRACE = "0af7651916cd43dd8448eb211c80319c";
+const SPAN = "b7ad6b7169203331";
+const SAMPLED = `00-${TRACE}-${SPAN}-01`;
+const OTLP = { cluster: "collector", interval_ms: 1, headers: [{ name: "x-token", value: "t" }] };
+const ALL = { sample: { percentage: 100 } };
+const ACCEPTED: Headers = [[":status", "200"]];
+const SECOND = 1_000_000_000n;
+
+interface Started {
+  vm: Vm;
+  plugin: Plugin;
+  clock: Clock;
+}
+
+function start(telemetry: object, rest: object = {}): Started {
+  const clock = new Clock();
+  const vm = Vm.load(MODULE_UNDER_TEST, { clock });
+  const node = (...path: string[]): string => propertyPath("xds", "node", "metadata", ...path);
+  const properties = {
+    [node("NAMESPACE")]: "mesh-demo",
+    [node("LABELS", "app")]: "comsumer",
+    [node("NAME")]: "comsumer-1",
+  };
+  const plugin = vm.plugin({
+    config: JSON.stringify({ side: "consumer", ...rest, telemetry }),
+    properties,
+  });
+  if (plugin.refused !== undefined) throw new Error(plugin.refused[0]!.message);
+  plugin.clusters.add("collector");
+  return { vm, plugin, clock };
+}
+
+/** Makes calls, each answered 3 ms later, and lets the filter send what it has. */
+function make({ vm, plugin, clock }: Started, calls: Request[], status = 20): void {
+  const connection = plugin.connect();
+  calls.forEach((call, index) => {
+    connection.downstream(request({ id: index, ...call }));
+    clock.advance(3_000_000n);
+    connection.upstream(response({ id: index, status }));
+  });
+  clock.advance(SECOND);
+  vm.tick();
+}
+
+/** The spans that were sent so far. */
+const spansOf = ({ plugin }: Started): Told[] =>
+  plugin.sent
+    .filter(({ headers }) => headers.some(([, value]) => value.endsWith("/v1/traces")))
+    .flatMap(({ body }) => readTraces(body).records);
+const logsOf = ({ plugin }: Started): Told[] =>
+  plugin.sent
+    .filter(({ headers }) => headers.some(([, value]) => value.endsWith("/v1/logs")))
+    .flatMap(({ body }) => readLogs(body).records);
+
+test("calls are told also where nothing is counted", () => {
+  const started = start({ otlp: OTLP, spans: ALL }, { metrics: { enabled: false } });
+  make(started, [{}]);
+  assert.equal(spansOf(started).length, 1);
+});
+
+describe("a span", () => {
+  test("tells a call by OpenTelemetry's conventions, and whose it is", () => {
+    const started = start({ otlp: { ...OTLP, path_prefix: "/otlp" }, spans: ALL });
+    make(started, [{ extraAttachments: { traceparent: SAMPLED } }]);
+    const [sent] = started.plugin.sent;
+    assert.deepEqual(sent!.headers, [
+      [":method", "POST"],
+      [":path", "/otlp/v1/traces"],
+      [":authority", "collector"],
+      ["content-type", "application/x-protobuf"],
+      ["x-token", "t"],
+    ]);
+    assert.equal(sent!.timeout, 5000);
+    const { resource, scope, records } = readTraces(sent!.body);
+    assert.deepEqual(resource, {
+      "service.name": "comsumer.mesh-demo",
+      "k8s.namespace.name": "mesh-demo",
+      "k8s.pod.name": "comsumer-1",
+    });
+    assert.equal(scope, "dubbo-wasm-filter");
+    const [span] = records;
+    assert.equal(span!.name, "com.k8s.User.UserProvider/GetUser");
+    assert.equal(span!.kind, 3);
+    assert.deepEqual([span!.traceId, span!.parentSpanId], [TRACE, SPAN]);
+    assert.match(span!.spanId, /^[0-9a-f]{16}$/);
+    assert.equal(span!.end - span!.start, 3_000_000n);
+    assert.equal(span!.isError, false);
+    const { "dubbo.request.bytes": asked, "dubbo.response.bytes": got, ...rest } = span!.attributes;
+    assert.deepEqual(rest, {
+      "rpc.system.name": "dubbo",
+      "rpc.method": "com.k8s.User.UserProvider/GetUser",
+      "rpc.response.status_code": "OK",
+      "dubbo.side": "consumer",
+      "dubbo.call": "twoway",
+      "dubbo.serialization": "hessian2",
+      "dubbo.outcome": "success",
+    });
+    assert.equal(asked, request({ id: 0, extraAttachments: { traceparent: SAMPLED } }).length);
+    assert.equal(got, response({ id: 0 }).length);
+  });
+
+  test("of a provider is SERVER, of an error an error", () => {
+    const started = start({ otlp: OTLP, spans: ALL }, { side: "provider" });
+    make(started, [{}], 70);
+    const [span] = spansOf(started);
+    assert.equal(span!.kind, 2);
+    assert.ok(span!.isError);
+    assert.equal(span!.attributes["error.type"], "SERVICE_ERROR");
+  });
+
+  test("of a call that nobody answered says so", () => {
+    const started = start({ otlp: OTLP, spans: ALL });
+    const connection = started.plugin.connect();
+    connection.downstream(request());
+    connection.close("remote");
+    started.clock.advance(SECOND);
+    started.vm.tick();
+    const [span] = spansOf(started);
+    assert.equal(span!.attributes["error.type"], "unanswered");
+    assert.equal(span!.attributes["dubbo.closed_by"], "remote");
+  });
+
+  test("belongs to its caller's, in each form and any case", () => {
+    for (const [attachments, traceId, parent] of [
+      [{ TraceParent: SAMPLED }, TRACE, SPAN],
+      [{ b3: `${TRACE}-${SPAN}-1` }, TRACE, SPAN],
+      [{ "X-B3-TraceId": TRACE, "X-B3-SpanId": SPAN, "X-B3-Sampled": "1" }, TRACE, SPAN],
+      [{ sw8: `1-${Buffer.from(`${TRACE}.1.2`).toString("base64")}-YQ==-3-YQ==` }, TRACE, ""],
+    ] as const) {
+      const started = start({ otlp: OTLP, spans: { sample: { percentage: 0 } } });
+      make(started, [{ extraAttachments: attachments as Record<string, string> }]);
+      const [span] = spansOf(started);
+      assert.equal(span!.traceId, traceId, JSON.stringify(attachments));
+      assert.equal(span!.parentSpanId, parent);
+    }
+  });
+
+  test("is not made where the caller does not record, and drawn where nobody says", () => {
+    const not = `00-${TRACE}-${SPAN}-00`;
+    const started = start({ otlp: OTLP, spans: ALL });
+    make(started, [{ extraAttachments: { traceparent: not } }]);
+    assert.equal(spansOf(started).length, 0);
+    const drawn = start({
+      otlp: { ...OTLP, max_batch: 4096 },
+      spans: { sample: { percentage: 10 } },
+    });
+    make(
+      drawn,
+      Array.from({ length: 2000 }, () => ({})),
+    );
+    const count = spansOf(drawn).length;
+    assert.ok(count > 100 && count < 300, `${count}`);
+    assert.equal(new Set(spansOf(drawn).map(({ traceId }) => traceId)).size, count);
+  });
+
+  test("of a call over HTTP is the same", () => {
+    const started = start({ otlp: OTLP, spans: ALL });
+    unary(started.plugin, { headers: { traceparent: SAMPLED } });
+    started.clock.advance(SECOND);
+    started.vm.tick();
+    const [span] = spansOf(started);
+    assert.deepEqual([span!.traceId, span!.parentSpanId, span!.name], [TRACE, SPAN, "a.B/c"]);
+    assert.equal(span!.attributes["rpc.system.name"], "grpc");
+  });
+
+  test("shows no name that metrics would not", () => {
+    const started = start({ otlp: OTLP, spans: ALL }, { metrics: { max_series: 1 } });
+    make(started, [{}, { path: 'evil"\n.Name' }]);
+    const names = spansOf(started).map(({ name }) => name);
+    assert.deepEqual(names, ["com.k8s.User.UserProvider/GetUser", "_OTHER/_OTHER"]);
+  });
+});
+
+describe("propagation", () => {
+  const contextOf = (bytes: Uint8Array): string =>
+    /traceparent\x30?\x37(00-[0-9a-f-]+)/.exec(Buffer.from(bytes).toString("latin1"))?.[1] ??
+    "none";
+
+  test("off changes no byte", () => {
+    const { plugin } = start({ otlp: OTLP, spans: ALL });
+    const connection = plugin.connect();
+    const sent = concat([
+      request(),
+      request({ id: 2, extraAttachments: { traceparent: SAMPLED } }),
+    ]);
+    connection.downstream(sent);
+    assert.deepEqual(connection.toUpstream, sent);
+  });
+
+  test("on makes our span the parent of what follows", () => {
+    const started = start({ otlp: OTLP, spans: { ...ALL, propagate: true } });
+    const connection = started.plugin.connect();
+    connection.downstream(request({ id: 1, extraAttachments: { traceparent: SAMPLED } }));
+    connection.upstream(response({ id: 1 }));
+    started.clock.advance(SECOND);
+    started.vm.tick();
+    const [span] = spansOf(started);
+    assert.equal(contextOf(connection.toUpstream), `00-${TRACE}-${span!.spanId}-01`);
+  });
+
+  test("on leaves a call alone that is not recorded", () => {
+    const { plugin } = start({ otlp: OTLP, spans: { sample: { percentage: 0 }, propagate: true } });
+    const connection = plugin.connect();
+    const sent = concat([
+      request(),
+      request({ id: 2, extraAttachments: { traceparent: `00-${TRACE}-${SPAN}-00` } }),
+    ]);
+    connection.downstream(sent);
+    assert.deepEqual(connection.toUpstream, sent);
+  });
+
+  test("on sets the header over HTTP", () => {
+    const { plugin } = start({ otlp: OTLP, spans: { ...ALL, propagate: true } });
+    const stream = plugin.openStream();
+    const headers = stream.request(headersOf({ headers: { traceparent: SAMPLED } }));
+    const [, value] = headers.find(([name]) => name === "traceparent")!;
+    assert.match(value, new RegExp(`^00-${TRACE}-(?!${SPAN})[0-9a-f]{16}-01$`));
+  });
+});
+
+describe("the log of calls", () => {
+  test("is records with the trace of the call", () => {
+    const started = start({ otlp: OTLP, spans: ALL, log: {} });
+    make(started, [{ extraAttachments: { traceparent: SAMPLED } }]);
+    const [record] = logsOf(started);
+    assert.equal(record!.name, "com.k8s.User.UserProvider/GetUser");
+    assert.equal(record!.traceId, TRACE);
+    assert.equal(record!.spanId, spansOf(started)[0]!.spanId);
+    assert.equal(record!.severity, 9);
+  });
+
+  test("has the calls that are asked for", () => {
+    const when = { outcomes: ["error", "unanswered"], slower_than_ms: 10 };
+    const started = start({ otlp: OTLP, log: { when } });
+    make(started, [{}]);
+    make(started, [{}], 40);
+    const connection = started.plugin.connect();
+    connection.downstream(request({ id: 1 }));
+    started.clock.advance(20_000_000n);
+    connection.upstream(response({ id: 1 }));
+    connection.downstream(request({ id: 2 }));
+    connection.close("local");
+    started.plugin.sent.forEach((_, index) => started.plugin.answer(index + 1, ACCEPTED));
+    started.clock.advance(SECOND);
+    started.vm.tick();
+    const outcomes = logsOf(started).map(({ attributes }) => attributes["error.type"] ?? "slow");
+    assert.deepEqual(outcomes, ["BAD_REQUEST", "slow", "unanswered"]);
+  });
+
+  test("is lines of JSON in Envoy's log, a thousand a second", () => {
+    const started = start(
+      { log: { to: "envoy" } },
+      { metrics: { labels: ["interface", "method", "group"] } },
+    );
+    make(started, [{ extraAttachments: { group: 'a"b' } }]);
+    const lines = started.vm.logs.filter(({ message }) => message.startsWith("{"));
+    const line = JSON.parse(lines[0]!.message);
+    assert.equal(line.interface, "com.k8s.User.UserProvider");
+    assert.equal(line.group, "a_b");
+    assert.deepEqual([line.status, line.outcome, line.duration_us], ["OK", "success", 3000]);
+    const connection = started.plugin.connect();
+    for (let id = 0; id < 3000; id++) {
+      connection.downstream(request({ id }));
+      connection.upstream(response({ id }));
+    }
+    const all = started.vm.logs.filter(({ message }) => message.startsWith("{"));
+    assert.ok(all.length >= 1000 && all.length <= 2002, `${all.length}`);
+    assert.ok(counted(started.vm, "dubbo_telemetry_dropped_total", "queue_full", "log") > 0);
+  });
+});
+
+describe("a collector", () => {
+  const one = (): Started => {
+    const started = start({ otlp: OTLP, spans: ALL });
+    make(started, [{}]);
+    return started;
+  };
+  const pass = ({ vm, clock }: Started, seconds: number): void => {
+    for (let i = 0; i < seconds * 2; i++) {
+      clock.advance(SECOND / 2n);
+      vm.tick();
+    }
+  };
+
+  test("that takes them is told nothing twice", () => {
+    const started = one();
+    started.plugin.answer(1, ACCEPTED);
+    pass(started, 10);
+    assert.equal(started.plugin.sent.length, 1);
+    assert.equal(counted(started.vm, "dubbo_telemetry_exported_total", "span"), 1);
+  });
+
+  test("that is busy is asked again, when it says or later each time, and given up", () => {
+    const started = one();
+    started.plugin.answer(1, [
+      [":status", "429"],
+      ["retry-after", "7"],
+    ]);
+    pass(started, 6);
+    assert.equal(started.plugin.sent.length, 1);
+    pass(started, 2);
+    assert.equal(started.plugin.sent.length, 2);
+    assert.deepEqual(started.plugin.sent[1]!.body, started.plugin.sent[0]!.body);
+    for (let token = 2; token <= 4; token++) {
+      started.plugin.answer(token, [[":status", "503"]]);
+      pass(started, 20);
+    }
+    assert.equal(started.plugin.sent.length, 4);
+    assert.equal(counted(started.vm, "dubbo_telemetry_dropped_total", "failed", "span"), 1);
+  });
+
+  for (const [what, headers, reason] of [
+    ["that gives no answer", null, "timeout"],
+    ["that refuses", [[":status", "400"]], "failed"],
+    ["that answers garbage", [[":status", "9e9"]], "timeout"],
+    ["that says nothing of a status", [["x", "y"]], "timeout"],
+  ] as [string, Headers | null, string][]) {
+    test(`${what} costs the batch, which is counted`, () => {
+      const started = one();
+      started.plugin.answer(1, headers);
+      pass(started, 70);
+      assert.equal(started.plugin.sent.length, 1);
+      assert.equal(counted(started.vm, "dubbo_telemetry_dropped_total", reason, "span"), 1);
+      make(started, [{}]);
+      assert.equal(started.plugin.sent.length, 2);
+    });
+  }
+
+  test("that is not there costs the batch too", () => {
+    const started = start({ otlp: { ...OTLP, cluster: "nobody" }, spans: ALL });
+    make(started, [{}, {}]);
+    assert.equal(counted(started.vm, "dubbo_telemetry_dropped_total", "failed", "span"), 2);
+  });
+
+  test("that never answers costs the queue's bytes and no more", () => {
+    const started = start({ otlp: { ...OTLP, max_queue_bytes: 65536 }, spans: ALL, log: {} });
+    const { vm, plugin, clock } = started;
+    const connection = plugin.connect({ collect: false });
+    const flood = (count: number): void => {
+      for (let id = 0; id < count; id++) {
+        connection.downstream(request({ id }));
+        connection.upstream(response({ id }));
+        if (id % 100 === 0) {
+          clock.advance(SECOND);
+          vm.tick();
+        }
+      }
+    };
+    flood(2000);
+    const before = vm.memoryBytes();
+    flood(20_000);
+    assert.equal(vm.memoryBytes(), before);
+    assert.ok(counted(vm, "dubbo_telemetry_dropped_total", "queue_full", "span") > 20_000);
+  });
+
+  test("gets what waits when the plugin ends", () => {
+    const started = start({ otlp: { ...OTLP, interval_ms: 60000 }, spans: ALL });
+    make(started, [{}]);
+    started.plugin.answer(1, ACCEPTED);
+    make(started, [{}]);
+    assert.equal(started.plugin.sent.length, 1);
+    started.plugin.shutdown();
+    assert.equal(started.plugin.sent.length, 2);
+  });
+});
+
+test("without telemetry nothing is asked of the host that was not before", () => {
+  const vm = Vm.load(MODULE_UNDER_TEST);
+  const plugin = vm.plugin({ config: "{}" });
+  const connection = plugin.connect();
+  connection.downstream(request());
+  connection.upstream(response());
+  vm.resetHostCalls();
+  vm.tick();
+  assert.equal(vm.hostCalls.proxy_get_current_time_nanoseconds, undefined);
+  assert.equal(vm.hostCalls.proxy_http_call, undefined);
+});
