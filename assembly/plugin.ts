@@ -128,7 +128,8 @@ export class Plugin {
   /** Whether anything is asked of frames; else a connection's bytes need not be looked at. */
   get readsFrames(): bool {
     const settings = this.settings;
-    return settings.metrics.countsAll || this.guard !== null || settings.routing !== null;
+    if (settings.metrics.countsAll || settings.routing !== null) return true;
+    return this.guard !== null || this.telemetry !== null;
   }
 
   /** Tells by which further names the call may be served that was described last. */

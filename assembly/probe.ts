@@ -9,8 +9,8 @@ import { AttachmentQuery } from "./dubbo/attachments";
 import { FrameReader, Step } from "./dubbo/frame_reader";
 import { Invocation } from "./dubbo/invocation";
 import { readEventKind, readInvocation, readResultKind } from "./serialization/bodies";
-import { skipValues, startBody } from "./serialization/hessian2_skip";
-import { skipJsonb } from "./serialization/jsonb";
+import { skipValues, startBody } from "./serialization/hessian2/skip";
+import { skipJsonb } from "./serialization/jsonb/value";
 import { Span } from "./wire/span";
 
 /** Gives the caller `size` bytes for its input. */

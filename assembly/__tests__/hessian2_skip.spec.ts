@@ -1,8 +1,8 @@
 /**
- * serialization/hessian2_skip: a value for each of the 256 codes, whole and cut after every byte.
+ * serialization/hessian2/skip: a value for each of the 256 codes, whole and cut after every byte.
  */
 import { INCOMPLETE, MALFORMED, UNSUPPORTED } from "../wire/position";
-import { skipType, skipValues, startBody } from "../serialization/hessian2_skip";
+import { skipType, skipValues, startBody } from "../serialization/hessian2/skip";
 import { bytesOf, end, hexOf, place, placeFirst, placeRoom, start } from "./edge";
 
 /** A class of one field, defined. */

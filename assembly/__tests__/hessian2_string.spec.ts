@@ -1,17 +1,17 @@
 /**
- * serialization/hessian2_string: every form of a string, whole, in pieces, with lengths that lie, and
+ * serialization/hessian2/string: every form of a string, whole, in pieces, with lengths that lie, and
  * cut after every byte, at the edge of memory.
  */
 import { failed, INCOMPLETE, MALFORMED } from "../wire/position";
 import { Span } from "../wire/span";
-import { kindOf, STRING_FINAL, STRING_SHORT } from "../serialization/hessian2_codes";
+import { kindOf, STRING_FINAL, STRING_SHORT } from "../serialization/hessian2/codes";
 import {
   isStringCode,
   readString,
   skipString,
   startStrings,
   wasCut,
-} from "../serialization/hessian2_string";
+} from "../serialization/hessian2/string";
 import {
   bytesOf,
   end,

@@ -4,7 +4,7 @@
  */
 import { INCOMPLETE, MALFORMED, UNSUPPORTED } from "../wire/position";
 import { Span } from "../wire/span";
-import { isJsonbString, readJsonbString, skipJsonb } from "../serialization/jsonb";
+import { isJsonbString, readJsonbString, skipJsonb } from "../serialization/jsonb/value";
 import {
   bytesOf,
   end,

@@ -39,8 +39,13 @@ import { NO_PERIOD } from "../metrics/registry";
 import { cellKey, Series } from "../metrics/series";
 import { Plugin } from "../plugin";
 import { dropTracedCall } from "../telemetry/traced_call";
-import { headLength } from "../serialization/head_length";
-import { NO_KIND, readEventKind, readInvocation, readResultKind } from "../serialization/bodies";
+import {
+  headLength,
+  NO_KIND,
+  readEventKind,
+  readInvocation,
+  readResultKind,
+} from "../serialization/bodies";
 import { failed, INCOMPLETE, UNSUPPORTED } from "../wire/position";
 import { InFlight, InFlightList, InFlightTable } from "../ledger/in_flight";
 import { EndKind, Ending } from "../ledger/ledger";

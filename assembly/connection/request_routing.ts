@@ -16,7 +16,7 @@ import { cellKey } from "../metrics/series";
 import { Plugin } from "../plugin";
 import { Routing } from "../routing/routing";
 import { RoutingRule } from "../routing/routing_rule";
-import { rewriteAttachments } from "../serialization/rewrite";
+import { rewriteAttachments } from "../serialization/bodies";
 import { police, Policed } from "./policing";
 import { Route } from "./route";
 import { Decision } from "./verdict";

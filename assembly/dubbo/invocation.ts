@@ -13,6 +13,10 @@ import { AttachmentQuery } from "./attachments";
 
 /** The strings at the head of a body, see `headPart`. */
 export const HEAD_PARTS: u32 = 5;
+/** The descriptor among them. */
+export const DESCRIPTOR_PART: u32 = 4;
+/** dubbox: a descriptor follows. */
+const DESCRIPTOR_FOLLOWS: i32 = -1;
 
 /** One call as its body says it; its spans are good as long as the body's bytes. */
 @unmanaged
@@ -25,6 +29,12 @@ export class Invocation {
   headMethod: Span = new Span();
   /** JVM type descriptors in a row, one for each argument. */
   descriptor: Span = new Span();
+  /** Where the descriptor is written, with what stands before its characters. */
+  descriptorAt: usize = 0;
+  /** How many arguments there are; `BAD_DESCRIPTOR` where the descriptor is none. Told once they are needed. */
+  argumentCount: u32 = 0;
+  /** Whether the body says their number, and has no descriptor. */
+  isCounted: bool = false;
   /** The first argument of a generic call: the method it really calls. */
   genericMethod: Span = new Span();
   /** What to look for among the attachments; null: the body is not read so far. */
@@ -33,7 +43,7 @@ export class Invocation {
   headRead: bool = false;
   /** Whether the attachments were read to their end. */
   attachmentsRead: bool = false;
-  /** Whether a peer may read the body in another way than we do; see serialization/hessian2.ts. */
+  /** Whether a peer may read the body in another way than we do; see serialization/hessian2/body.ts. */
   isDoubtful: bool = false;
   /** Where the attachments begin; 0 if that is not known. */
   attachmentsStart: usize = 0;
@@ -53,6 +63,19 @@ export class Invocation {
   setAttachmentsRead(end: usize): void {
     this.attachmentsEnd = end;
     this.attachmentsRead = true;
+  }
+
+  /**
+   * The body has a number before its descriptor, as dubbox writes it: -1, or how many arguments there are,
+   * and then no descriptor.
+   *
+   * @returns false if it cannot be one
+   */
+  tell(number: i32): bool {
+    if (number == DESCRIPTOR_FOLLOWS) return true;
+    this.isCounted = true;
+    this.argumentCount = number;
+    return number >= 0 && <u32>number <= MAX_ARGUMENTS;
   }
 
   /** One of the head's `HEAD_PARTS` strings, in the order in which they stand. */
@@ -79,6 +102,7 @@ export class Invocation {
     this.headMethod.clear();
     this.descriptor.clear();
     this.genericMethod.clear();
+    this.isCounted = false;
     this.headRead = false;
     this.attachmentsRead = false;
     this.attachmentsStart = 0;

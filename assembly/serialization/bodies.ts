@@ -1,42 +1,101 @@
 /**
- * Which reader reads which serialization. What is written is chosen by rewrite.ts, error_response.ts and
- * exception_response.ts, and where a head ends by head_length.ts.
+ * The bodies of requests, responses and events, whatever serialization they are written in.
+ *
+ *     request ::= dubboVersion path serviceVersion method descriptor argument* attachments
+ *
+ * Dubbo's grammar stands here once; what a text, an argument or the attachments look like is the
+ * serialization's matter (format.ts). dubbox 2.8 writes a number before the descriptor: -1, or the number of
+ * arguments and then no descriptor (com.alibaba.dubbo.rpc.protocol.dubbo.DubboCodec of dubbox).
  */
-import { COMPACTED_JAVA, EventKind, FASTJSON, FASTJSON2, HESSIAN2, JAVA } from "../dubbo/tables";
-import { Invocation } from "../dubbo/invocation";
-import { UNSUPPORTED } from "../wire/position";
-import { readFastjsonInvocation, readFastjsonResultKind } from "./fastjson";
-import { readFastjson2Invocation, readFastjson2ResultKind } from "./fastjson2";
-import { readHessian2Invocation, readHessian2ResultKind } from "./hessian2";
-import { readJavaInvocation, readJavaResultKind } from "./java";
+import { AttachmentChange } from "../dubbo/attachment_change";
+import {
+  argumentCount,
+  BAD_DESCRIPTOR,
+  DESCRIPTOR_PART,
+  HEAD_PARTS,
+  Invocation,
+} from "../dubbo/invocation";
+import { EventKind } from "../dubbo/tables";
+import { Output } from "../wire/output";
+import { failed, INCOMPLETE, MALFORMED, UNSUPPORTED } from "../wire/position";
+import { NO_KIND } from "./format";
+import { formatOf } from "./formats";
+
+export { NO_KIND };
 
 /**
  * Reads the request body from `p` to `end`, written in `serialization`, into `out`.
  *
  * `out.headRead` and `out.attachmentsRead` say how far it came. A longer body never changes what was
- * read from a shorter one.
+ * read from a shorter one. Bytes after the attachments are borne.
  *
  * @returns an address, or INCOMPLETE, MALFORMED, or UNSUPPORTED for any other serialization
  */
 export function readInvocation(serialization: u8, p: usize, end: usize, out: Invocation): usize {
   out.clear();
-  switch (serialization) {
-    case HESSIAN2:
-      return readHessian2Invocation(p, end, out);
-    case FASTJSON2:
-      return readFastjson2Invocation(p, end, out);
-    case JAVA:
-    case COMPACTED_JAVA:
-      return readJavaInvocation(p, end, out);
-    case FASTJSON:
-      return readFastjsonInvocation(p, end, out);
-    default:
-      return UNSUPPORTED;
+  const format = formatOf(serialization);
+  if (!format) return UNSUPPORTED;
+  p = format.begin(p, end);
+  if (failed(p)) return p;
+  for (let part: u32 = 0; part < HEAD_PARTS; part++) {
+    if (part == DESCRIPTOR_PART) {
+      p = format.readCount(p, end, out);
+      if (failed(p)) return p;
+      if (out.isCounted) break;
+      out.descriptorAt = p;
+    }
+    p = format.readText(p, end, out.headPart(part));
+    if (failed(p)) return p;
   }
+  if (out.isGeneric) {
+    const next = format.readArgument(p, end, out.genericMethod);
+    if (next == INCOMPLETE) return INCOMPLETE;
+    // Whatever else stands there, the call is then shown as `$invoke`.
+    if (failed(next)) out.genericMethod.clear();
+  }
+  out.headRead = true;
+  const attachments = out.attachments;
+  if (!attachments) return p;
+
+  if (!out.isCounted) out.argumentCount = argumentCount(out.descriptor);
+  if (out.argumentCount == BAD_DESCRIPTOR) return MALFORMED;
+  p = format.skipArguments(p, end, out);
+  if (failed(p)) return p;
+  out.attachmentsStart = p;
+  p = format.readAttachments(p, end, attachments, out);
+  if (!failed(p)) out.setAttachmentsRead(p);
+  return p;
 }
 
-/** `readResultKind`: the first value is no kind. */
-export const NO_KIND: i32 = -1;
+/**
+ * Writes the attachments that lie from `start` to `end` in a body that was just read, changed.
+ *
+ * @returns whether they could be; if not, what was written to `out` means nothing
+ */
+export function rewriteAttachments(
+  serialization: u8,
+  start: usize,
+  end: usize,
+  change: AttachmentChange,
+  out: Output,
+): bool {
+  const format = formatOf(serialization);
+  return format !== null && format.rewrite(start, end, change, out);
+}
+
+/**
+ * Length in bytes of a request's head that begins at `p`, told by its lengths alone; 0 where it does not
+ * lie before `end`, or is unusual.
+ *
+ * Good for one question only: whether the same bytes were read before (connection/known_heads.ts). What
+ * the strings hold is not looked at, so the answer is right only for strings of ASCII in one piece, and
+ * whoever read the head before knows whether it was.
+ */
+export function headLength(serialization: u8, p: usize, end: usize): u32 {
+  const format = formatOf(serialization);
+  return format ? format.headLength(p, end) : 0;
+}
+
 /** `readResultKind`: no reader for this serialization. */
 export const UNKNOWN_KIND: i32 = -2;
 
@@ -46,19 +105,8 @@ export const UNKNOWN_KIND: i32 = -2;
  * @returns a `ResultKind`, `NO_KIND` or `UNKNOWN_KIND`
  */
 export function readResultKind(serialization: u8, p: usize, end: usize): i32 {
-  switch (serialization) {
-    case HESSIAN2:
-      return readHessian2ResultKind(p, end);
-    case FASTJSON2:
-      return readFastjson2ResultKind(p, end);
-    case JAVA:
-    case COMPACTED_JAVA:
-      return readJavaResultKind(p, end);
-    case FASTJSON:
-      return readFastjsonResultKind(p, end);
-    default:
-      return UNKNOWN_KIND;
-  }
+  const format = formatOf(serialization);
+  return format ? format.readKind(p, end) : UNKNOWN_KIND;
 }
 
 const READONLY_TEXT: u8 = 0x52; // "R", HeaderExchangeServer's READONLY_EVENT

@@ -12,7 +12,7 @@ import { BODY_LENGTH_OFFSET, MAGIC_HIGH, MAGIC_LOW } from "../dubbo/header";
 import { FASTJSON2, HESSIAN2 } from "../dubbo/tables";
 import { Output } from "../wire/output";
 import { Span } from "../wire/span";
-import { writeHessian2String } from "./hessian2_write";
+import { writeHessian2String } from "./hessian2/write";
 
 /**
  * Appends a response to the request `id`.

@@ -16,7 +16,7 @@ import { MAGIC_HIGH, MAGIC_LOW } from "../dubbo/header";
 import { COMPACTED_JAVA, FASTJSON2, HESSIAN2, JAVA, NATIVE_JAVA, STATUS_OK } from "../dubbo/tables";
 import { Output } from "../wire/output";
 import { Span } from "../wire/span";
-import { writeHessian2String } from "./hessian2_write";
+import { writeHessian2String } from "./hessian2/write";
 
 /** The longest message in characters: what an error line of a log shows, and one length byte for all. */
 export const MOST_MESSAGE: u32 = 255;

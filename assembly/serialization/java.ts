@@ -11,9 +11,8 @@
  * objects after (arguments, attachments) are Java's object stream and not ours to walk, but for one
  * String as a generic call's first argument.
  */
-import { HEAD_PARTS, Invocation } from "../dubbo/invocation";
 import { loadU16, loadU32 } from "../wire/bytes";
-import { bytesLeft, failed, INCOMPLETE, MALFORMED, UNSUPPORTED } from "../wire/position";
+import { bytesLeft, failed, INCOMPLETE, MALFORMED } from "../wire/position";
 import { Span } from "../wire/span";
 
 const STREAM_HEADER: u32 = 0xaced0005;
@@ -33,22 +32,10 @@ const JOINED = memory.data(<i32>(JOIN_ROOM * JOIN_SLOTS));
 let blockLeft: u32 = 0;
 let joinSlot: u32 = 0;
 
-/** Reads the body from `p` to `end` into `out`; attachments are UNSUPPORTED. */
-export function readJavaInvocation(p: usize, end: usize, out: Invocation): usize {
-  p = enterStream(p, end);
-  if (failed(p)) return p;
+/** Enters the stream. */
+export function beginJava(p: usize, end: usize): usize {
   joinSlot = 0;
-  for (let part: u32 = 0; part < HEAD_PARTS; part++) {
-    p = readUtf(p, end, out.headPart(part));
-    if (failed(p)) return p;
-  }
-  if (out.isGeneric) {
-    const next = readStringObject(p, end, out.genericMethod);
-    if (next == INCOMPLETE) return INCOMPLETE;
-    if (failed(next)) out.genericMethod.clear();
-  }
-  out.headRead = true;
-  return out.attachments ? UNSUPPORTED : p;
+  return enterStream(p, end);
 }
 
 /**
@@ -56,7 +43,7 @@ export function readJavaInvocation(p: usize, end: usize, out: Invocation): usize
  *
  * @returns the `ResultKind`, or -1 where no kind stands
  */
-export function readJavaResultKind(p: usize, end: usize): i32 {
+export function readJavaKind(p: usize, end: usize): i32 {
   p = nextByte(enterStream(p, end), end);
   if (failed(p)) return -1;
   const kind = load<u8>(p);
@@ -104,7 +91,8 @@ function readNumber(p: usize, end: usize, size: u32): usize {
   return p;
 }
 
-function readUtf(p: usize, end: usize, span: Span): usize {
+/** Reads a string in block data, or null. */
+export function readJavaUtf(p: usize, end: usize, span: Span): usize {
   p = readNumber(p, end, 4);
   if (failed(p)) return p;
   if (number == NULL_LENGTH) {
@@ -139,7 +127,7 @@ function readUtf(p: usize, end: usize, span: Span): usize {
 }
 
 /** Reads `01` in a block and the String object after it: JavaObjectOutput.writeObject. */
-function readStringObject(p: usize, end: usize, span: Span): usize {
+export function readJavaString(p: usize, end: usize, span: Span): usize {
   p = readNumber(p, end, 1);
   if (failed(p)) return p;
   if (number != 1 || blockLeft != 0) return MALFORMED;

@@ -19,7 +19,7 @@ export interface Plant {
 export const PLANTS: readonly Plant[] = [
   {
     what: "values are nested without a limit",
-    file: "serialization/hessian2_skip.ts",
+    file: "serialization/hessian2/skip.ts",
     from: "if (depth == MAX_DEPTH)",
     to: "if (false)",
     told: /Trap|WrongRead/,
@@ -54,7 +54,7 @@ export const PLANTS: readonly Plant[] = [
   },
   {
     what: "a key with a type in front of it is let through",
-    file: "serialization/jsonb_attachments.ts",
+    file: "serialization/jsonb/attachments.ts",
     from: "code == SYMBOL || code == TYPED ||",
     to: "code == SYMBOL ||",
     told: /a key that may be any/,

@@ -67,6 +67,12 @@ const logsOf = ({ plugin }: Started): Told[] =>
     .filter(({ headers }) => headers.some(([, value]) => value.endsWith("/v1/logs")))
     .flatMap(({ body }) => readLogs(body).records);
 
+test("calls are told also where nothing is counted", () => {
+  const started = start({ otlp: OTLP, spans: ALL }, { metrics: { enabled: false } });
+  make(started, [{}]);
+  assert.equal(spansOf(started).length, 1);
+});
+
 describe("a span", () => {
   test("tells a call by OpenTelemetry's conventions, and whose it is", () => {
     const started = start({ otlp: { ...OTLP, path_prefix: "/otlp" }, spans: ALL });

@@ -13,8 +13,8 @@
  * body, arguments and attachments together: `startBody` begins that numbering. References need no
  * table, a reference is passed as the int it is.
  */
-import { loadU16, loadU32 } from "../wire/bytes";
-import { bytesLeft, failed, INCOMPLETE, MALFORMED, UNSUPPORTED } from "../wire/position";
+import { loadU16, loadU32 } from "../../wire/bytes";
+import { bytesLeft, failed, INCOMPLETE, MALFORMED, UNSUPPORTED } from "../../wire/position";
 import {
   BINARY_CHUNK,
   BINARY_FINAL,
@@ -40,8 +40,8 @@ import {
   STRING_FINAL,
   STRING_MEDIUM,
   STRING_SHORT,
-} from "./hessian2_codes";
-import { isStringCode, skipString } from "./hessian2_string";
+} from "./codes";
+import { isStringCode, skipString } from "./string";
 
 /** Open lists, maps and instances; Java's own decoder recurses and dies not far above this. */
 const MAX_DEPTH: u32 = 1024;
@@ -56,6 +56,11 @@ let classCount: u32 = 0;
 
 // The int that `readInt` just read.
 let intValue: i32 = 0;
+
+/** The int that `readInt` read last. */
+export function lastInt(): i32 {
+  return intValue;
+}
 
 /** Begins a body: classes that were defined before are forgotten. */
 export function startBody(): void {
@@ -228,7 +233,7 @@ function readCount(p: usize, end: usize): usize {
 }
 
 /** Reads the int at `p` into `intValue`: `80`–`bf`, `c0`–`cf` b, `d0`–`d7` b b, `I` b b b b. */
-function readInt(p: usize, end: usize): usize {
+export function readInt(p: usize, end: usize): usize {
   if (p >= end) return INCOMPLETE;
   const code = load<u8>(p);
   if (code >= 0x80 && code <= 0xbf) {

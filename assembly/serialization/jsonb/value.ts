@@ -18,11 +18,11 @@
  * frames. As with Hessian 2 the walk is a loop over a stack of constant depth, and each turn uses at
  * least one byte.
  */
-import { loadU16, loadU32 } from "../wire/bytes";
-import { bytesLeft, failed, INCOMPLETE, MALFORMED, UNSUPPORTED } from "../wire/position";
-import { KeyEncoding } from "../dubbo/attachment_key";
-import { Output } from "../wire/output";
-import { Span } from "../wire/span";
+import { loadU16, loadU32 } from "../../wire/bytes";
+import { bytesLeft, failed, INCOMPLETE, MALFORMED, UNSUPPORTED } from "../../wire/position";
+import { KeyEncoding } from "../../dubbo/attachment_key";
+import { Output } from "../../wire/output";
+import { Span } from "../../wire/span";
 
 const CHAR: u8 = 0x90;
 const BINARY: u8 = 0x91;

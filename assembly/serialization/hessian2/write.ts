@@ -1,8 +1,8 @@
 /**
  * Writing Hessian 2 strings.
  */
-import { Output } from "../wire/output";
-import { Span } from "../wire/span";
+import { Output } from "../../wire/output";
+import { Span } from "../../wire/span";
 
 /** The longest string in UTF-16 units that is written; one piece of a string holds no more. */
 export const LONGEST_WRITTEN: u32 = 0xffff;
@@ -15,7 +15,7 @@ const MEDIUM_MOST: u32 = 1023;
  * Appends `text`, which is UTF-8 or CESU-8, as a Hessian 2 string: its length in UTF-16 units, and each
  * supplementary character as two surrogates of three bytes. What is longer than `LONGEST_WRITTEN` is cut.
  *
- * The text may come from the wire. It is walked as hessian2_string.ts walks it, by its lead bytes alone,
+ * The text may come from the wire. It is walked as string.ts walks it, by its lead bytes alone,
  * so that a reader finds just as many characters as are announced, whatever bytes they are made of.
  */
 export function writeHessian2String(out: Output, text: Span): void {

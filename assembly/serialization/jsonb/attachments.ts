@@ -7,12 +7,11 @@
  * later values use, so an entry that takes part in this numbering can only be dropped if nothing
  * after it uses a number.
  */
-import { WantedAttachment, AttachmentQuery } from "../dubbo/attachments";
-import { AttachmentChange } from "../dubbo/attachment_change";
-import { KeyEncoding } from "../dubbo/attachment_key";
-import { Output } from "../wire/output";
-import { failed, MALFORMED, UNSUPPORTED } from "../wire/position";
-import { Span } from "../wire/span";
+import { WantedAttachment, AttachmentQuery } from "../../dubbo/attachments";
+import { AttachmentChange } from "../../dubbo/attachment_change";
+import { Output } from "../../wire/output";
+import { failed, MALFORMED, UNSUPPORTED } from "../../wire/position";
+import { ENTRY, rewriteEntries, writeSets } from "../attachment_walk";
 import {
   isJsonbPlain,
   isJsonbString,
@@ -27,16 +26,9 @@ import {
   SYMBOL,
   TYPED,
   writeJsonbString,
-} from "./jsonb";
+} from "./value";
 
-const KEY = memory.data(16);
-let keyEncoding: KeyEncoding = KeyEncoding.BYTES;
 let keyIsPlain: bool = true;
-
-/** The key of the attachment that is being read. */
-function key(): Span {
-  return changetype<Span>(KEY);
-}
 
 /** Reads the object from `p` to `end` and fills in what `attachments` asks for. */
 export function readJsonbAttachments(p: usize, end: usize, attachments: AttachmentQuery): usize {
@@ -44,14 +36,15 @@ export function readJsonbAttachments(p: usize, end: usize, attachments: Attachme
   const code = load<u8>(p++);
   if (code == NULL) return p;
   if (code != OBJECT) return MALFORMED;
+  const key = ENTRY.key;
   while (p < end) {
     if (load<u8>(p) == OBJECT_END) return p + 1;
     p = readKey(p, end);
     if (failed(p)) return p;
     if (p >= end) return MALFORMED;
     let wanted: WantedAttachment | null = null;
-    if (key().start != 0) wanted = attachments.find(key().start, key().length, keyEncoding);
-    if (wanted) wanted.meet(key().start, key().length, keyEncoding);
+    if (key.start != 0) wanted = attachments.find(key.start, key.length, ENTRY.encoding);
+    if (wanted) wanted.meet(key.start, key.length, ENTRY.encoding);
     if (wanted && isJsonbString(load<u8>(p))) {
       p = readJsonbString(p, end, wanted.value);
     } else {
@@ -76,51 +69,36 @@ export function rewriteJsonbAttachments(
 ): bool {
   out.writeU8(OBJECT);
   if (p < end && load<u8>(p++) == OBJECT) {
-    let numberIsLost = false;
-    let keep = p;
-    while (p < end && load<u8>(p) != OBJECT_END) {
-      const entry = p;
-      p = readKey(p, end);
-      if (failed(p) || p >= end) return false;
-      const isPlain = keyIsPlain && isJsonbPlain(load<u8>(p));
-      p = skipJsonb(p, end, 1);
-      if (failed(p)) return false;
-      if (key().start != 0 && change.dropsKey(key().start, key().length, keyEncoding)) {
-        out.write(keep, <u32>(entry - keep));
-        keep = p;
-        if (!isPlain) numberIsLost = true;
-      } else if (!isPlain && numberIsLost) {
-        return false;
-      }
+    if (!rewriteEntries(p, end, OBJECT_END, false, change, out, readEntry, writeJsonbString)) {
+      return false;
     }
-    out.write(keep, <u32>(p - keep));
-  }
-  let each: AttachmentChange | null = change;
-  while (each) {
-    let set = each.sets;
-    while (set) {
-      if (set.value.start != 0 && !each.isOverruled(set)) {
-        writeJsonbString(out, set.key);
-        writeJsonbString(out, set.value);
-      }
-      set = set.next;
-    }
-    each = each.next;
+  } else {
+    writeSets(change, out, writeJsonbString);
   }
   out.writeU8(OBJECT_END);
   return true;
 }
 
-/** Reads the key at `p`; `key` is null if it is no text. */
+/** Passes the entry at `p` and fills `ENTRY`. */
+function readEntry(p: usize, end: usize): usize {
+  p = readKey(p, end);
+  if (failed(p)) return p;
+  if (p >= end) return MALFORMED;
+  ENTRY.isPlain = keyIsPlain && isJsonbPlain(load<u8>(p));
+  return skipJsonb(p, end, 1);
+}
+
+/** Reads the key at `p` into `ENTRY`; it is null if it is no text. */
 function readKey(p: usize, end: usize): usize {
-  key().clear();
+  const key = ENTRY.key;
+  key.clear();
   const code = load<u8>(p);
   keyIsPlain = isJsonbPlain(code);
   if (isJsonbString(code)) {
-    keyEncoding = jsonbEncoding(code);
-    p = readJsonbString(p, end, key());
+    ENTRY.encoding = jsonbEncoding(code);
+    p = readJsonbString(p, end, key);
     // Java's UTF-16 obeys a byte order mark; no peer writes one.
-    return !failed(p) && isUtf16WithMark(code, key()) ? UNSUPPORTED : p;
+    return !failed(p) && isUtf16WithMark(code, key) ? UNSUPPORTED : p;
   }
   // What a symbol, a typed value or a reference spells may stand elsewhere; no peer writes keys so.
   const isIndirect = code == SYMBOL || code == TYPED || code == REFERENCE;

@@ -7,12 +7,12 @@
  * numbered through the whole body, and later values refer to earlier ones by number: an entry that
  * takes part in this numbering can only be dropped if nothing after it refers to a number.
  */
-import { WantedAttachment, AttachmentQuery } from "../dubbo/attachments";
-import { AttachmentChange } from "../dubbo/attachment_change";
-import { KeyEncoding } from "../dubbo/attachment_key";
-import { Output } from "../wire/output";
-import { failed, INCOMPLETE, MALFORMED, UNSUPPORTED } from "../wire/position";
-import { Span } from "../wire/span";
+import { WantedAttachment, AttachmentQuery } from "../../dubbo/attachments";
+import { AttachmentChange } from "../../dubbo/attachment_change";
+import { KeyEncoding } from "../../dubbo/attachment_key";
+import { Output } from "../../wire/output";
+import { failed, INCOMPLETE, MALFORMED, UNSUPPORTED } from "../../wire/position";
+import { ENTRY, rewriteEntries, writeSets } from "../attachment_walk";
 import {
   CLASS_DEFINITION,
   END,
@@ -22,15 +22,13 @@ import {
   MAP_TYPED,
   NULL_CODE,
   BINARY_FINAL,
-} from "./hessian2_codes";
-import { skipType, skipValues } from "./hessian2_skip";
-import { isStringCode, readShortLived, readString, wasCut } from "./hessian2_string";
-import { writeHessian2String } from "./hessian2_write";
+} from "./codes";
+import { skipType, skipValues } from "./skip";
+import { isStringCode, readShortLived, readString, wasCut } from "./string";
+import { writeHessian2String } from "./write";
 
-const UNTYPED_MAP: u32 = 0x48;
-const MAP_END: u32 = 0x5a;
-
-const KEY = memory.data(16);
+const UNTYPED_MAP: u8 = 0x48;
+const MAP_END: u8 = 0x5a;
 
 /**
  * Where the entries stand that the last query asked for: key, end and `WantedAttachment` of each. Their
@@ -43,19 +41,15 @@ let found: u32 = 0;
 /** Whether all of them are there, and none takes part in the numbering. */
 let isFoundPlain: bool = false;
 
-/** The key of the attachment that is being read. */
-function key(): Span {
-  return changetype<Span>(KEY);
-}
-
 /** Reads the map at `p` and fills in what `attachments` asks for; answers the address after it. */
-export function readHessian2Attachments(p: usize, end: usize, attachments: AttachmentQuery): usize {
+export function readAttachments(p: usize, end: usize, attachments: AttachmentQuery): usize {
   if (p >= end) return INCOMPLETE;
   if (load<u8>(p) == NULL_CODE) return p + 1;
   p = enterMap(p, end);
   if (failed(p)) return p;
   found = 0;
   isFoundPlain = true;
+  const key = ENTRY.key;
   while (true) {
     if (p >= end) return INCOMPLETE;
     if (kindOf(load<u8>(p)) == END) return p + 1;
@@ -64,9 +58,9 @@ export function readHessian2Attachments(p: usize, end: usize, attachments: Attac
     if (failed(p)) return p;
     if (p >= end) return INCOMPLETE;
     let wanted: WantedAttachment | null = null;
-    if (key().start != 0) wanted = attachments.find(key().start, key().length, KeyEncoding.BYTES);
+    if (key.start != 0) wanted = attachments.find(key.start, key.length, KeyEncoding.BYTES);
     if (wanted) {
-      wanted.meet(key().start, key().length, KeyEncoding.BYTES);
+      wanted.meet(key.start, key.length, KeyEncoding.BYTES);
       if (!isUnnumbered(load<u8>(p))) isFoundPlain = false;
     }
     if (wanted && isStringCode(load<u8>(p))) {
@@ -118,43 +112,29 @@ export function rewriteHessian2Attachments(
     }
     // All up to the map's end.
     out.write(keep, <u32>(end - 1 - keep));
+    writeSets(change, out, writeHessian2String);
   } else if (p < end && load<u8>(p) != NULL_CODE) {
     // A typed map names a type, and types are numbered.
-    let numberIsLost = load<u8>(p) != UNTYPED_MAP;
+    const isTyped = load<u8>(p) != UNTYPED_MAP;
     p = enterMap(p, end);
     if (failed(p)) return false;
-    let keep = p;
-    while (p < end && kindOf(load<u8>(p)) != END) {
-      const entry = p;
-      p = readKey(p, end);
-      if (failed(p) || p >= end) return false;
-      const isPlain = isUnnumbered(load<u8>(p)) && key().start != 0;
-      p = skipValues(p, end, 1);
-      if (failed(p)) return false;
-      if (key().start != 0 && change.dropsKey(key().start, key().length, KeyEncoding.BYTES)) {
-        out.write(keep, <u32>(entry - keep));
-        keep = p;
-        if (!isPlain) numberIsLost = true;
-      } else if (!isPlain && numberIsLost) {
-        return false;
-      }
+    if (!rewriteEntries(p, end, MAP_END, isTyped, change, out, readEntry, writeHessian2String)) {
+      return false;
     }
-    out.write(keep, <u32>(p - keep));
-  }
-  let each: AttachmentChange | null = change;
-  while (each) {
-    let set = each.sets;
-    while (set) {
-      if (set.value.start != 0 && !each.isOverruled(set)) {
-        writeHessian2String(out, set.key);
-        writeHessian2String(out, set.value);
-      }
-      set = set.next;
-    }
-    each = each.next;
+  } else {
+    writeSets(change, out, writeHessian2String);
   }
   out.writeU8(MAP_END);
   return true;
+}
+
+/** Passes the entry at `p` and fills `ENTRY`. */
+function readEntry(p: usize, end: usize): usize {
+  p = readKey(p, end);
+  if (failed(p)) return p;
+  if (p >= end) return INCOMPLETE;
+  ENTRY.isPlain = isUnnumbered(load<u8>(p)) && ENTRY.key.start != 0;
+  return skipValues(p, end, 1);
 }
 
 function enterMap(p: usize, end: usize): usize {
@@ -163,10 +143,11 @@ function enterMap(p: usize, end: usize): usize {
   return kind == MAP_TYPED ? skipType(p + 1, end) : MALFORMED;
 }
 
-/** Reads the key at `p`; `key` is null if it is no string. */
+/** Reads the key at `p` into `ENTRY`; it is null if it is no string. */
 function readKey(p: usize, end: usize): usize {
-  key().clear();
-  if (isStringCode(load<u8>(p))) return readShortLived(p, end, key());
+  ENTRY.key.clear();
+  ENTRY.encoding = KeyEncoding.BYTES;
+  if (isStringCode(load<u8>(p))) return readShortLived(p, end, ENTRY.key);
   // A class definition may stand in front of any value, so of a string that would be missed here.
   if (kindOf(load<u8>(p)) == CLASS_DEFINITION) return UNSUPPORTED;
   return skipValues(p, end, 1);

@@ -11,9 +11,9 @@
  * four bytes, which only foreign encoders write, counts as one unit, as in Envoy's decoder
  * (contrib/… hessian2-codec string_codec).
  */
-import { loadU16 } from "../wire/bytes";
-import { bytesLeft, failed, INCOMPLETE, MALFORMED } from "../wire/position";
-import { Span } from "../wire/span";
+import { loadU16 } from "../../wire/bytes";
+import { bytesLeft, failed, INCOMPLETE, MALFORMED } from "../../wire/position";
+import { Span } from "../../wire/span";
 import {
   kindOf,
   NULL_CODE,
@@ -21,7 +21,7 @@ import {
   STRING_FINAL,
   STRING_MEDIUM,
   STRING_SHORT,
-} from "./hessian2_codes";
+} from "./codes";
 
 /**
  * Bytes of one string that are put together when it comes in pieces: a key of 200 characters, the longest

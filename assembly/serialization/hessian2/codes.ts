@@ -85,3 +85,8 @@ const KINDS = memory.data<u8>([
 export function kindOf(code: u8): u8 {
   return load<u8>(KINDS + code);
 }
+
+/** Whether an int starts with `code`: `80`–`d7`, `I`. */
+export function isIntCode(code: u8): bool {
+  return (code >= 0x80 && code <= 0xd7) || code == 0x49;
+}

@@ -5,52 +5,44 @@
  *     field ::= length(4, big endian) JSONB value     so that a field is passed without being read
  *
  * Source: org.apache.dubbo.common.serialize.fastjson2.FastJson2ObjectOutput, held against captured
- * frames. See jsonb.ts for the values.
+ * frames. See value.ts for the values.
  */
-import { AttachmentChange } from "../dubbo/attachment_change";
-import { KeyEncoding } from "../dubbo/attachment_key";
-import { argumentCount, BAD_DESCRIPTOR, HEAD_PARTS, Invocation } from "../dubbo/invocation";
-import { loadU32 } from "../wire/bytes";
-import { bytesLeft, failed, INCOMPLETE, MALFORMED } from "../wire/position";
-import { Output } from "../wire/output";
-import { Span } from "../wire/span";
-import { isJsonbString, jsonbEncoding, NULL, readJsonbString } from "./jsonb";
-import { readJsonbAttachments, rewriteJsonbAttachments } from "./jsonb_attachments";
+import { AttachmentChange } from "../../dubbo/attachment_change";
+import { KeyEncoding } from "../../dubbo/attachment_key";
+import { AttachmentQuery } from "../../dubbo/attachments";
+import { HEAD_PARTS, Invocation } from "../../dubbo/invocation";
+import { loadU32 } from "../../wire/bytes";
+import { bytesLeft, failed, INCOMPLETE, MALFORMED } from "../../wire/position";
+import { Output } from "../../wire/output";
+import { Span } from "../../wire/span";
+import { isJsonbString, jsonbEncoding, NULL, readJsonbString } from "./value";
+import { readJsonbAttachments, rewriteJsonbAttachments } from "./attachments";
 
 const LENGTH_SIZE: u32 = 4;
 
-/** Reads the body from `p` to `end` into `out`; answers an address or a failure. */
-export function readFastjson2Invocation(p: usize, end: usize, out: Invocation): usize {
-  let field: usize = 0;
-  for (let part: u32 = 0; part < HEAD_PARTS; part++) {
-    field = p;
-    p = readStringField(p, end, out.headPart(part));
-    if (failed(p)) return p;
-  }
-  if (out.isGeneric) {
-    const next = readStringField(p, end, out.genericMethod);
-    if (next == INCOMPLETE) return INCOMPLETE;
-    if (failed(next)) out.genericMethod.clear();
-  }
-  out.headRead = true;
-  const attachments = out.attachments;
-  if (!attachments) return p;
-
+/** Passes the arguments, each one field. */
+export function skipFastjson2Arguments(p: usize, end: usize, out: Invocation): usize {
   // The bytes of a descriptor in UTF-16 are not its characters: peers would find other arguments.
-  if (jsonbEncoding(load<u8>(field, LENGTH_SIZE)) != KeyEncoding.BYTES) return MALFORMED;
-  let count = argumentCount(out.descriptor);
-  if (count == BAD_DESCRIPTOR) return MALFORMED;
-  while (count-- > 0) {
+  const code = load<u8>(out.descriptorAt, LENGTH_SIZE);
+  if (jsonbEncoding(code) != KeyEncoding.BYTES) return MALFORMED;
+  for (let i: u32 = 0; i < out.argumentCount; i++) {
     p = skipField(p, end);
     if (failed(p)) return p;
   }
-  out.attachmentsStart = p;
+  return p;
+}
+
+/** Reads the field at `p`, an object, and fills in what is asked for. */
+export function readFastjson2Attachments(
+  p: usize,
+  end: usize,
+  attachments: AttachmentQuery,
+  _out: Invocation,
+): usize {
   const fieldEnd = skipField(p, end);
   if (failed(fieldEnd)) return fieldEnd;
   const read = readJsonbAttachments(p + LENGTH_SIZE, fieldEnd, attachments);
-  if (failed(read)) return insideField(read);
-  out.setAttachmentsRead(fieldEnd);
-  return fieldEnd;
+  return failed(read) ? insideField(read) : fieldEnd;
 }
 
 /** Answers where the field at `p` ends. */
@@ -61,7 +53,8 @@ function skipField(p: usize, end: usize): usize {
   return length > bytesLeft(p, end) ? INCOMPLETE : p + length;
 }
 
-function readStringField(p: usize, end: usize, span: Span): usize {
+/** Reads a field that holds a string or null. */
+export function readFastjson2Text(p: usize, end: usize, span: Span): usize {
   if (LENGTH_SIZE + 1 > bytesLeft(p, end)) return INCOMPLETE;
   const length = loadU32(p);
   p += LENGTH_SIZE;
@@ -103,7 +96,7 @@ export function rewriteFastjson2Attachments(
  *
  * @returns the `ResultKind`, or -1 where no kind stands
  */
-export function readFastjson2ResultKind(p: usize, end: usize): i32 {
+export function readFastjson2Kind(p: usize, end: usize): i32 {
   const fieldEnd = skipField(p, end);
   if (failed(fieldEnd)) return -1;
   const length = fieldEnd - p - LENGTH_SIZE;
@@ -112,4 +105,17 @@ export function readFastjson2ResultKind(p: usize, end: usize): i32 {
   if (length == 2 && load<u8>(p) == 0xbd) kind = load<u8>(p, 1);
   else if (length == 1) kind = load<u8>(p);
   return kind <= 5 ? kind : -1;
+}
+
+/** See `headLength`. */
+export function fastjson2HeadLength(start: usize, end: usize): u32 {
+  let p = start;
+  for (let part: u32 = 0; part < HEAD_PARTS; part++) {
+    if (p + LENGTH_SIZE > end) return 0;
+    const length = loadU32(p);
+    p += LENGTH_SIZE;
+    if (length > bytesLeft(p, end)) return 0;
+    p += length;
+  }
+  return <u32>(p - start);
 }
