@@ -5,6 +5,7 @@
 // Options: --config file (instead of envoy-local.yaml), --http-port (of the consumer; 8090),
 // --user-http-port (of user-http; 8091).
 
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { findEnvoy } from "../harness/envoy_binary.ts";
@@ -14,6 +15,7 @@ import { LOCAL_CONFIG, readConfig, wasmFiles } from "../harness/envoy_config.ts"
 import { startEnvoy } from "../harness/envoy_process.ts";
 import { refuseUsedPorts, runParts, startProgram, type Parts } from "../harness/parts.ts";
 import { accepts, answers } from "../harness/readiness.ts";
+import { fromRoot } from "../harness/repository.ts";
 
 /** A provider: the cluster by which Envoy finds it, its program and the version that it says it is. */
 interface Provider {
@@ -61,6 +63,8 @@ async function start(parts: Parts): Promise<string> {
   for (const { name, port } of listeners) wanted.push([`Envoy's listener ${name}`, port]);
   wanted.push(["Envoy's admin interface", adminEndpoint(config).port], ["the consumer", httpPort]);
   await refuseUsedPorts(wanted);
+  // Only now: who has to free a port first does not want to wait for the compiler.
+  compile(config);
 
   const binary = await findEnvoy({ log: (line) => console.log(line) });
   await Promise.all(services.map((one) => startService(parts, one)));
@@ -83,11 +87,18 @@ async function start(parts: Parts): Promise<string> {
 
 function loadConfig(): Json {
   if (!existsSync(values.config)) throw new Error(`there is no ${values.config}`);
-  const config = readConfig(values.config);
+  return readConfig(values.config);
+}
+
+/** Compiles the filter if its sources have changed; the modules that the configuration names are then there. */
+function compile(config: Json): void {
+  const { status } = spawnSync(process.execPath, [fromRoot("harness/compile.mjs")], {
+    stdio: "inherit",
+  });
+  if (status !== 0) throw new Error("the filter could not be compiled");
   for (const file of wasmFiles(config)) {
-    if (!existsSync(file)) throw new Error(`there is no ${file}; "npm run build" makes it`);
+    if (!existsSync(file)) throw new Error(`there is no ${file}`);
   }
-  return config;
 }
 
 async function startService(parts: Parts, one: Service): Promise<void> {

@@ -2,7 +2,7 @@
 // made of has changed since.
 
 import { spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, readdirSync, statSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync, readdirSync, statSync, utimesSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -20,8 +20,13 @@ function newest(path) {
 
 if (made < Math.max(...sources.map(newest))) {
   const compiler = `${root}node_modules/assemblyscript/bin/asc.js`;
+  const begun = new Date();
   const args = [compiler, "assembly/index.ts", "--target", "release"];
   const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: "inherit" });
   if (status !== 0) process.exit(status ?? 1);
+  // What is changed while the compiler runs is newer than the module.
+  utimesSync(module, begun, begun);
 }
-copyFileSync(module, `${root}manifests/dubbo.wasm`);
+const copy = `${root}manifests/dubbo.wasm`;
+if (!existsSync(copy) || !readFileSync(copy).equals(readFileSync(module)))
+  copyFileSync(module, copy);

