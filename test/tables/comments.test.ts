@@ -7,7 +7,7 @@ import { describe, test } from "node:test";
 import { fromRoot } from "../../harness/repository.ts";
 
 /** Folders whose comments are read. */
-const FOLDERS = ["assembly", "bench", "demo", "harness", "test"];
+const FOLDERS = ["assembly", "bench", "demo", "harness", "observability", "test"];
 /** A file's name in a text, with the folders in front of it. */
 const FILE_NAME = /(?<![\w/.@-])(?:[\w.-]+\/)*[\w-]+\.(?:ts|mjs|cjs)\b/g;
 
