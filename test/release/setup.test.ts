@@ -2,12 +2,12 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, mkdirSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { after, before, test } from "node:test";
 import { fromRoot } from "../../harness/repository.ts";
 
@@ -44,4 +44,19 @@ test("without a registry the setup says what it fetches, and why it failed", asy
   assert.match(stderr, /installing npm packages into node_modules\/ \(182 MB on disk/);
   assert.match(stderr, /ECONNREFUSED/);
   assert.match(stderr, /npm ci failed/);
+});
+
+test("the npm that packages bring along is not the one that installs them", () => {
+  const bin = join(folder, "node_modules", ".bin");
+  const installing = join(folder, "installing");
+  for (const one of [bin, installing]) mkdirSync(one, { recursive: true });
+  writeFileSync(join(bin, "npm"), "#!/bin/sh\nexit 1\n", { mode: 0o755 });
+  writeFileSync(join(installing, "npm"), '#!/bin/sh\necho "$@" >&2\n', { mode: 0o755 });
+  const { status, stderr } = spawnSync(process.execPath, ["harness/setup.mjs"], {
+    cwd: folder,
+    encoding: "utf8",
+    env: { ...process.env, PATH: [bin, installing, process.env.PATH].join(delimiter) },
+  });
+  assert.equal(status, 0, stderr);
+  assert.match(stderr, /^ci --loglevel=error/m);
 });
