@@ -3,6 +3,7 @@
 
 import { spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
+import { delimiter } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -13,13 +14,16 @@ if (!existsSync(installed) || statSync(installed).mtimeMs <= statSync(lock).mtim
   console.error("installing npm packages into node_modules/ (182 MB on disk, about half a minute)");
   // npm run --silent silences npm too. Two more tries at a registry that does not answer take a minute.
   const args = ["ci", "--loglevel=error", "--no-audit", "--no-fund", "--fetch-retries=1"];
+  // One of the packages brings an npm of its own, too old for this package-lock.json, and scripts find that first.
+  const folders = (process.env.PATH ?? "").split(delimiter);
+  const path = folders.filter((one) => !/[\\/]node_modules[\\/]\.bin$/.test(one)).join(delimiter);
   const { status } = spawnSync(
     "npm",
     [...args, "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"],
     {
       cwd: root,
       stdio: ["ignore", 2, 2],
-      env: { ...process.env, npm_config_loglevel: "error" },
+      env: { ...process.env, PATH: path, npm_config_loglevel: "error" },
     },
   );
   if (status !== 0) {

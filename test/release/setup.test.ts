@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, mkdirSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
@@ -22,6 +22,20 @@ before(() => {
 });
 
 after(() => rmSync(folder, { recursive: true }));
+
+test("an npm among the packages is not the one that installs them", () => {
+  const bin = join(folder, "node_modules/.bin");
+  mkdirSync(bin, { recursive: true });
+  writeFileSync(join(bin, "npm"), "#!/bin/sh\necho an old npm; exit 9\n", { mode: 0o755 });
+  const { stdout, stderr } = spawnSync("npm", ["run", "--silent", "setup"], {
+    cwd: folder,
+    encoding: "utf8",
+    // Nothing is fetched: the real one looks into an empty cache and says so.
+    env: { ...process.env, npm_config_offline: "true", npm_config_cache: join(folder, "cache") },
+  });
+  assert.doesNotMatch(stdout + stderr, /an old npm/);
+  assert.match(stderr, /npm ci failed/);
+});
 
 test("without a registry the setup says what it fetches, and why it failed", async () => {
   // A port that nothing listens on any more.
