@@ -3,7 +3,7 @@
 
 import { spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
-import { delimiter } from "node:path";
+import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -14,16 +14,16 @@ if (!existsSync(installed) || statSync(installed).mtimeMs <= statSync(lock).mtim
   console.error("installing npm packages into node_modules/ (182 MB on disk, about half a minute)");
   // npm run --silent silences npm too. Two more tries at a registry that does not answer take a minute.
   const args = ["ci", "--loglevel=error", "--no-audit", "--no-fund", "--fetch-retries=1"];
-  // One of the packages brings an npm of its own, too old for this package-lock.json, and scripts find that first.
+  // Without the packages' own commands: one of them is an npm of version 6, which cannot read the lock file.
   const folders = (process.env.PATH ?? "").split(delimiter);
-  const path = folders.filter((one) => !/[\\/]node_modules[\\/]\.bin$/.test(one)).join(delimiter);
+  const PATH = folders.filter((folder) => !folder.endsWith(join("node_modules", ".bin")));
   const { status } = spawnSync(
     "npm",
     [...args, "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"],
     {
       cwd: root,
       stdio: ["ignore", 2, 2],
-      env: { ...process.env, PATH: path, npm_config_loglevel: "error" },
+      env: { ...process.env, PATH: PATH.join(delimiter), npm_config_loglevel: "error" },
     },
   );
   if (status !== 0) {
