@@ -44,7 +44,7 @@ export class Plugin {
   /** Where calls are told outside, or null; and which of them are traced. */
   telemetry: Telemetry | null = null;
   tracing: Tracing | null = null;
-  /** What answers calls when the server's stream ends, or null. */
+  /** What answers calls when the server ends its connection, or null. */
   guard: Guard | null = null;
   /** What goes on of the read that is running, where requests are rewritten. */
   splice: Splice = new Splice();

@@ -14,7 +14,7 @@ let reservedUpTo: i32 = 0;
 
 /** Makes room for `length` bytes in front of the edge; they are zero or what was there before. */
 export function placeRoom(length: i32): void {
-  // The heap may have grown behind the input's pages since: then new ones are needed.
+  // The heap may have grown after the input's pages since: then new ones are needed.
   if (memory.size() != reservedUpTo) {
     // The heap takes all pages that there are when it is first used.
     heap.free(heap.alloc(1));

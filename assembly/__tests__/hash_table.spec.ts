@@ -4,7 +4,7 @@
  */
 import { HashTable } from "../wire/hash_table";
 
-
+/** Something with a link of its own. */
 @unmanaged
 class Thing {
   hash: u32 = 0;

@@ -19,7 +19,7 @@ function skip(hex: string, count: u32 = 1): usize {
   return skipValues(start, end, count);
 }
 
-/** A value whose first code is `code` (behind class definitions where it needs them), or "". */
+/** A value whose first code is `code` (after class definitions where it needs them), or "". */
 function sample(code: i32): string {
   const c = hexOf(code);
   if (code < 0x20) return c + "61".repeat(code);

@@ -40,13 +40,12 @@ export class Call {
     return changetype<Span>(this.names + name * SPAN_BYTES);
   }
 
-  /** Forgets all names. */
+  /** Forgets all names; who makes the call stays, as that is the connection's. */
   clear(): void {
     memory.fill(this.names, 0, NAME_COUNT * SPAN_BYTES);
     this.path.clear();
     this.headVersion.clear();
     this.attachmentsRead = false;
-    this.address = 0;
   }
 
   /** Makes it the same as `other`, whose names it then shares. */

@@ -24,8 +24,8 @@ export const enum Name {
 export const NAME_COUNT: u32 = 5;
 
 /**
- * What they are called in configuration (`metrics.labels`, `match`, `from_invocation`), behind `dubbo_`
- * as labels, and behind `dubbo.` as filter state.
+ * What they are called in configuration (`metrics.labels`, `match`, `from_invocation`), after `dubbo_`
+ * as labels, and after `dubbo.` as filter state.
  */
 export const NAME_WORDS = "interface method version group application";
 

@@ -1,7 +1,7 @@
 /**
  * JSON text into a tree of values (RFC 8259), for configuration only: it allocates as it likes.
  *
- * It is strict: no comments, no trailing commas, no key twice in one object, nothing behind the value.
+ * It is strict: no comments, no trailing commas, no key twice in one object, nothing after the value.
  * The tree is what reader.ts checks and forgets.
  */
 

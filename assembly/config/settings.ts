@@ -30,11 +30,11 @@ export const DEFAULT_MAX_IN_FLIGHT: u32 = 4096;
 @final
 export class Settings {
   side: SideSetting = SideSetting.AUTO;
-  /** The longest body in bytes that is held to be Dubbo. */
+  /** The longest body in bytes that is taken for Dubbo. */
   maxBodyBytes: u32 = DEFAULT_MAX_BODY_BYTES;
   /** The most calls that are followed at once on one connection. */
   maxInFlight: u32 = DEFAULT_MAX_IN_FLIGHT;
-  /** Whether calls are answered when the server's stream ends. */
+  /** Whether calls are answered when the server ends its connection. */
   answersOnUpstreamClose: bool = false;
   /** Whether the server's connection is closed when the client has left. */
   closesOnDownstreamClose: bool = false;

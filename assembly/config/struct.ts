@@ -149,7 +149,7 @@ export class StructReader {
 const UNTOLD: f64 = 1e18;
 const BILLION: f64 = 1e9;
 
-/** About as JSON writes it: exact up to six digits behind the point, which is enough to find it again. */
+/** About as JSON writes it: exact up to six digits after the point, which is enough to find it again. */
 function numberText(number: f64): string {
   const size = Math.abs(number);
   if (!(size < UNTOLD)) return number > 0 ? "1e18 or more" : "-1e18 or less";

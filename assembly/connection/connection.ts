@@ -2,7 +2,7 @@
  * One downstream connection: bytes of both directions into frames, frames into what is counted.
  *
  * Both directions carry requests and responses: a provider may call back over the connection that its
- * consumer opened. A call is counted when its frame's last byte has passed, so that how the stream was
+ * consumer opened. A call is counted when its frame's last byte has passed, so that how the bytes were
  * cut into reads changes nothing. As soon as one direction is not Dubbo the whole connection is passed
  * through unseen, because answers and questions could not be told from each other any more.
  */
@@ -58,13 +58,13 @@ import { decide } from "./request_routing";
 const FETCH_WINDOW: u32 = 32 * 1024;
 /** … but of large frames only a head, because copying a body costs more than a second fetch. */
 const LARGE_FETCH_WINDOW: u32 = 512;
-/** A body of this many bytes makes the frames that follow it be held for large ones. */
+/** After a body of this many bytes the next frames are taken for large ones too. */
 const LARGE_BODY: u32 = 2048;
 
 /** The time of the data callback that is running, in ns; 0 while nobody has asked. */
 let time: u64 = 0;
 
-
+/** One connection that is watched; where its requests are held too, see routed_connection.ts. */
 @unmanaged
 export class Connection {
   /** For the table of contexts. */
@@ -135,7 +135,7 @@ export class Connection {
     if (!held) return;
     holdUnfinished(held, size, this.isPassedThrough ? 0 : upstream.frameLength);
     if (!isEnd || this.isPassedThrough) return;
-    // Behind half a frame that has gone on nothing could be told from the rest of it.
+    // After half a frame that has gone on nothing could be told from the rest of it.
     const isBetweenFrames = !upstream.insideFrame || held.length != 0;
     held.clear();
     // A client that ended first has left: none of Dubbo's goes on reading.
@@ -228,7 +228,7 @@ export class Connection {
     let p = start;
     // Bytes before it are in `out`, in `held`, or nowhere any more.
     let copied = start;
-    // Bytes behind it are held.
+    // Bytes after it are held.
     let goesOnTo = end;
     out.clear();
     while (p < end && !this.isPassedThrough) {
@@ -396,7 +396,7 @@ export class Connection {
       }
       return true;
     }
-    // Attachments behind the window were not looked at, so they are not malformed; nor are those that
+    // Attachments after the window were not looked at, so they are not malformed; nor are those that
     // are not there.
     const isUnseen = (result == INCOMPLETE && isCut) || invocation.attachmentsRead;
     if (failed(result) && result != UNSUPPORTED && !isUnseen) {
@@ -406,7 +406,7 @@ export class Connection {
     const series = registry.resolve(plugin.describeCall(side));
     half.series = series;
     if (plugin.isPathOverruled) plugin.recorder.add(series, cellKey(Metric.PATH_MISMATCHES), 1);
-    // A generic call's method stands behind its head.
+    // A generic call's method stands after its head.
     if (heads && result == half.body + head && !half.hasFault && !invocation.isGeneric) {
       const goodIn = registry.periodOf(series);
       if (goodIn != NO_PERIOD) {

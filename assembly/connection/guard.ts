@@ -1,8 +1,8 @@
 /**
- * Answers in the provider's place: what a client is still owed when the server's stream ends.
+ * Answers in the provider's place: what a client is still owed when the server ends the connection.
  *
- * Two things make that possible. An answer that is not whole yet is held back, so that the stream never
- * ends inside one; and behind the last whole frame comes one response for each call that nobody will
+ * Two things make that possible. An answer that is not whole yet is held back, so that the client never
+ * gets half of one; and after the last whole frame comes one response for each call that nobody will
  * answer any more:
  *
  *     whole frames │ the beginning of an answer      whole frames │ answers of ours │ end of stream
@@ -23,14 +23,14 @@ const PIECE: u32 = 4096;
 /** What the caller reads, in ASCII; at most 47 characters, see error_response.ts. */
 const SENTENCE: string = "upstream connection closed before the response";
 
-
+/** Writes the answers; one in each plugin that guards. */
 @unmanaged
 @final
 export class Guard {
   private output: Output = new Output();
 
   /**
-   * Writes an answer to the request `id`, to go behind everything that is there.
+   * Writes an answer to the request `id`, to go after everything that is there.
    *
    * @param serialization of the request
    * @returns its length in bytes, with its header

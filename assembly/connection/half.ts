@@ -6,7 +6,7 @@ import { Direction, EventLabel, Outcome, Reason } from "../call/vocabulary";
 import { dropTracedCall, TracedCall } from "../telemetry/traced_call";
 import { Series } from "../metrics/series";
 
-
+/** One of the two directions. */
 @unmanaged
 @final
 export class Half extends FrameReader {

@@ -17,7 +17,7 @@ const FIRST_ROOM: u32 = 512;
 /** Room of all held frames together, in bytes. */
 let heldRoom: u32 = 0;
 
-
+/** The bytes that are held of one direction of one connection. */
 @unmanaged
 @final
 export class HeldFrame {

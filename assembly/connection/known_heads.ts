@@ -35,7 +35,7 @@ const LENGTH_SHIFT: u32 = 16;
 /** The shortest, because they are compared in words of eight bytes. */
 const SHORTEST: u32 = 8;
 
-
+/** One head, with its bytes after it. */
 @unmanaged
 @final
 class KnownHead {
@@ -46,14 +46,14 @@ class KnownHead {
   /** The flush period in which it is right, or `EVERY_PERIOD`. */
   period: u32 = 0;
   wasMet: bool = false;
-  // Its bytes lie behind it.
+  // Its bytes lie after it.
 
   constructor(series: Series) {
     this.series = series;
   }
 }
 
-
+/** The heads that one plugin remembers. */
 @unmanaged
 @final
 export class KnownHeads {
@@ -158,7 +158,7 @@ export class KnownHeads {
     heap.free(changetype<usize>(this));
   }
 
-
+  /** The series of `head` if the `length` bytes at `p` are its bytes and it is still right, else null. */
   @inline
   private known(head: KnownHead, p: usize, length: u32, period: u32): Series | null {
     if (head.period != EVERY_PERIOD && head.period != period) return null;
@@ -168,7 +168,7 @@ export class KnownHeads {
     return head.series;
   }
 
-
+  /** The address of the slot of every head with this hash. */
   @inline
   private slotOf(hash: u64): usize {
     return this.slots + (((<usize>hash) & (this.count - 1)) << 2);

@@ -47,7 +47,7 @@ const KEPT_ROOM: u32 = 256 * 1024;
 /** The most bytes of a first request that are awaited before a cluster is chosen without it. */
 const MOST_AWAITED: u32 = 256 * 1024;
 
-
+/** One connection of a plugin that routes calls or has policies. */
 @unmanaged
 @final
 export class RoutedConnection extends Connection {
@@ -211,7 +211,7 @@ export class RoutedConnection extends Connection {
     let p = start;
     // Bytes before it are in `out`, in the held frame, or nowhere any more.
     let copied = start;
-    // Bytes behind it are held.
+    // Bytes after it are held.
     let goesOnTo = end;
     out.clear();
     while (!this.isPassedThrough) {

@@ -8,6 +8,6 @@ export const enum Decision {
   KEEP,
   /** What was appended to the plugin's splice goes on in their place. */
   REWRITE,
-  /** They must not go on, and nothing behind them. */
+  /** They must not go on, and nothing after them. */
   REFUSE,
 }

@@ -1,8 +1,8 @@
 /**
- * What is to be changed in a request's attachments: keys to drop, and keys with values to set.
+ * What changes in a request's attachments: keys to drop, and keys with values to set.
  *
  * A key that is set is dropped first, so that it never stands twice. One request may be changed by
- * several of these, one behind the other: the protected keys', its rule's, its choice's.
+ * several of these, one after the other: the protected keys', its rule's, its choice's.
  */
 import { Span } from "../wire/span";
 import { KeyEncoding, spells } from "./attachment_key";
@@ -44,7 +44,7 @@ export class DroppedKey {
   }
 }
 
-
+/** What is set and dropped for one rule, one choice, or the protected keys. */
 @unmanaged
 @final
 export class AttachmentChange {
@@ -94,7 +94,7 @@ export class AttachmentChange {
     return next ? next.changesAnything() : false;
   }
 
-  /** Whether an attachment with this key is to be dropped by this change or one that follows it. */
+  /** Whether this change, or one that follows it, drops an attachment with this key. */
   dropsKey(key: usize, length: u32, encoding: KeyEncoding): bool {
     let dropped = this.drops;
     while (dropped) {

@@ -43,7 +43,7 @@ export class WantedAttachment {
   }
 }
 
-
+/** Everything that is asked for; one in each plugin. */
 @unmanaged
 @final
 export class AttachmentQuery {

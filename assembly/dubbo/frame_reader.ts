@@ -68,7 +68,7 @@ let limit: usize = 0;
 let offered: usize = 0;
 let offeredLength: u32 = 0;
 
-
+/** Reads the frames of one direction of one connection. */
 @unmanaged
 export class FrameReader {
   // The header's sixteen bytes: two fields, so that they lie inside the object.
@@ -157,7 +157,7 @@ export class FrameReader {
    * header: that lies where it was fed and not at `header`.
    *
    * @param maxBody, requestWindow as for `next`
-   * @returns the address of the frame's header; 0 where `next` is to be asked
+   * @returns the address of the frame's header; 0 where `next` must be asked
    */
   @inline
   takeWhole(maxBody: u32, requestWindow: u32): usize {
@@ -250,7 +250,7 @@ export class FrameReader {
     cursor += take;
     this.headerLength = <u8>(have + take);
     // The first byte alone tells foreign traffic: a peer that speaks first and then waits (as in a
-    // TLS handshake) must not be held to be an unfinished header.
+    // TLS handshake) must not be taken for an unfinished header.
     if (!mayBeFrame(header, have + take)) return Step.FOREIGN;
     return have + take < HEADER_LENGTH ? Step.NEED_BYTES : Step.HEAD;
   }

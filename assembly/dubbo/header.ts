@@ -65,7 +65,7 @@ export function isRequest(flag: u8): bool {
   return (flag & FLAG_REQUEST) != 0;
 }
 
-/** Whether `flag` marks a request that is to be answered. */
+/** Whether `flag` marks a request whose caller waits for an answer. */
 // @ts-ignore: decorator
 @inline
 export function isTwoway(flag: u8): bool {

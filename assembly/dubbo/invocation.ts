@@ -14,7 +14,7 @@ import { AttachmentQuery } from "./attachments";
 /** The strings at the head of a body, see `headPart`. */
 export const HEAD_PARTS: u32 = 5;
 
-
+/** One call as its body says it; its spans are good as long as the body's bytes. */
 @unmanaged
 @final
 export class Invocation {
@@ -43,7 +43,7 @@ export class Invocation {
   /**
    * Tells that the whole body up to `end` was read with this `result`.
    *
-   * A body that ends behind its arguments has no attachments, and that is then known.
+   * A body that ends after its arguments has no attachments, and that is then known.
    */
   endBody(result: usize, end: usize): void {
     if (result == INCOMPLETE && this.attachmentsStart == end) this.setAttachmentsRead(end);
@@ -158,7 +158,7 @@ export function argumentCount(descriptor: Span): u32 {
 
 /**
  * Passes `a/b/C;` at `p`: 0 where peers would not find a class name. They search the descriptor with a
- * regex (org.apache.dubbo.common.utils.ReflectUtils, DESC_PATTERN), and find others behind what it does
+ * regex (org.apache.dubbo.common.utils.ReflectUtils, DESC_PATTERN), and find others after what it does
  * not match.
  */
 function skipClassName(p: usize, end: usize): usize {
@@ -175,7 +175,7 @@ function skipClassName(p: usize, end: usize): usize {
   return 0;
 }
 
-/** Where the descriptor behind the one at `p` begins, in a row that `argumentCount` has counted. */
+/** Where the descriptor after the one at `p` begins, in a row that `argumentCount` has counted. */
 export function nextDescriptor(p: usize): usize {
   while (load<u8>(p) == 0x5b) p++; // [
   if (load<u8>(p++) != 0x4c) return p; // L

@@ -15,7 +15,7 @@ export const enum BufferType {
   PLUGIN_CONFIGURATION = 7,
 }
 
-/** An offset behind the last byte of any buffer: there the host appends. */
+/** An offset after the last byte of any buffer: there the host appends. */
 const BEHIND_ALL: u32 = 0xffffffff;
 
 let fetchedLength: u32 = 0;
@@ -44,7 +44,7 @@ export function lastLength(): u32 {
   return fetchedLength;
 }
 
-/** Puts the `size` bytes at `bytes` behind everything in a buffer. */
+/** Puts the `size` bytes at `bytes` after everything in a buffer. */
 export function appendEnd(type: BufferType, bytes: usize, size: u32): void {
   proxy_set_buffer_bytes(type, BEHIND_ALL, 0, bytes, size);
 }

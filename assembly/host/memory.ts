@@ -3,7 +3,7 @@
  *
  * The host calls our exported `malloc` inside each of its functions that answer with bytes, and no call
  * makes garbage: one block serves the bytes of connections and configurations, and grows to the longest
- * asked for, which is bounded by what we ask (the window of stream/connection.ts, or the plugin's
+ * asked for, which is bounded by what we ask (the window of connection/connection.ts, or the plugin's
  * configuration). While the bytes of a connection are read from it the host may be asked for something
  * else; such answers are short and go to a place of their own, between `lendAside` and `lendAgain`.
  */

@@ -40,7 +40,7 @@ function numberProperty(path: string): u64 {
 
 /**
  * A text in the node's metadata: `CLUSTER_ID`, or `LABELS.version` for a text one level down (what
- * stands behind the first dot is one key, so labels may have dots).
+ * stands after the first dot is one key, so labels may have dots).
  *
  * @returns the text, or an empty one where there is none; allocates, so for configuration time only
  */

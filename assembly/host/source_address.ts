@@ -16,7 +16,7 @@ const LONGEST: u32 = 64;
 
 const TEXT = memory.data(16);
 
-
+/** The client's address of one connection; the host is asked once. */
 @unmanaged
 @final
 export class SourceAddress {

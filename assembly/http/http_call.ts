@@ -27,7 +27,7 @@ const CLIENT_WENT: u64 = (1 << 14) | (1 << 28);
 
 const VALUE = memory.data(16);
 
-
+/** One call; used again for another when it has ended. */
 @unmanaged
 @final
 export class HttpCall {

@@ -9,8 +9,7 @@
  * Sources: https://dubbo.apache.org/en/overview/reference/protocols/triple-spec and
  * org.apache.dubbo.rpc.protocol.tri.TripleHeaderEnum for the headers. A plain form without any header
  * `tri-…` (or `triple-protocol-version`, which dubbo-go's clients send) looks like anybody's HTTP, and is
- * held to be that. Nothing is decoded: `%2e` in a path is
- * three characters.
+ * taken for that. Nothing is decoded: `%2e` in a path is three characters.
  */
 import { AttachmentQuery } from "../dubbo/attachments";
 import { KeyEncoding } from "../dubbo/attachment_key";
@@ -33,7 +32,7 @@ export const enum Form {
 }
 
 const GRPC_TYPE = "application/grpc";
-/** Content types of the plain form, behind `application/`. */
+/** Content types of the plain form, after `application/`. */
 const PLAIN_TYPES = "application/";
 /** What dubbo-go's Triple clients send in the plain form, where others send `tri-…`. */
 const VERSION_HEADER = "triple-protocol-version";

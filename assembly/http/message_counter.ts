@@ -12,7 +12,7 @@ const PREFIX_LENGTH: u32 = 5;
 /** It makes no difference how many more there are. */
 const MANY: u32 = 2;
 
-
+/** Counts the messages of one direction of one stream. */
 @unmanaged
 @final
 export class MessageCounter {

@@ -17,7 +17,7 @@ import { HashTable } from "../wire/hash_table";
  */
 const MAX_CALLS: u32 = 262144;
 
-
+/** One call whose answer is awaited. */
 @unmanaged
 @final
 export class InFlight {
@@ -158,7 +158,7 @@ export class InFlightTable {
     this.unused = call;
   }
 
-
+  /** The hash of a call: peers must not know which ids share a chain. */
   @inline
   private hashOf(list: InFlightList, direction: Direction, id: u64): u32 {
     const owner = changetype<usize>(list) | (direction as usize);

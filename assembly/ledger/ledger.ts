@@ -24,7 +24,7 @@ import { InFlight } from "./in_flight";
 export const enum EndKind {
   /** An answer has passed. */
   ANSWERED,
-  /** The filter has answered, because the server's stream ended. */
+  /** The filter has answered, because the server ended its connection. */
   GUARDED,
   /** Nobody answered. */
   UNANSWERED,

@@ -40,7 +40,7 @@ const REMEMBERED: u32 = 256;
 /** Names that are still asked for in one flush period once the limit is reached. */
 const ASKS: u32 = 64;
 
-
+/** One plugin's part in what all workers admit together. */
 @unmanaged
 @final
 export class Admission {

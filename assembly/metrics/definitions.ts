@@ -1,6 +1,6 @@
 /**
  * Every metric, a row each: what recorder.ts carries out, and what the manual's tables, `stats_tags` and
- * `extraStatTags` are checked against (test/module/definitions.test.ts).
+ * `extraStatTags` are checked against (test/tables/definitions.test.ts).
  *
  * The ABI has no labels, so they are written into the metric's name and Envoy's `stats_tags` cut them
  * out again:
@@ -58,7 +58,7 @@ export const enum Metric {
 }
 
 /**
- * The rows in the order of `Metric`: the name behind `dubbo_` (a histogram's ends with its unit, which
+ * The rows in the order of `Metric`: the name after `dubbo_` (a histogram's ends with its unit, which
  * the configuration says), the type, and the two labels whose values are a cell's numbers.
  */
 export const METRICS = `
@@ -93,7 +93,7 @@ telemetry_dropped_total counter drop record
 /** Words of a row. */
 export const ROW_WORDS: u32 = 4;
 
-/** The labels of rows, and behind `dubbo_` what each is called: two rows may differ in their values only. */
+/** The labels of rows, and after `dubbo_` what each is called: two rows may differ in their values only. */
 export const LABELS = `
 call call
 serialization serialization

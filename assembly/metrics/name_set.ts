@@ -6,7 +6,7 @@ import { hashBytes } from "../wire/hash";
 import { HashTable } from "../wire/hash_table";
 import { Span } from "../wire/span";
 
-
+/** One name of a set. */
 @unmanaged
 @final
 class Name {
@@ -18,7 +18,7 @@ class Name {
   length: u32 = 0;
 }
 
-
+/** The set. */
 @unmanaged
 @final
 export class NameSet {

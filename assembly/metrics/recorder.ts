@@ -51,7 +51,7 @@ function tellDurations(): void {
   }
 }
 
-
+/** Adds to cells for one plugin, and tells Envoy. */
 @unmanaged
 @final
 export class Recorder {

@@ -14,13 +14,13 @@ import { NAME_COUNT } from "../call/names";
 import { Protocol, Side } from "../call/vocabulary";
 import { Metric } from "./definitions";
 
-
+/** One metric of Envoy's. */
 @unmanaged
 @final
 export class Cell {
   /** What was added and not yet told to the host. */
   pending: i64;
-  /** The next cell of the same series, of those that do not lie behind it. */
+  /** The next cell of the same series, of those that do not lie after it. */
   next: Cell | null;
   /** The next cell that waits for a flush. */
   nextDirty: Cell | null;
@@ -70,21 +70,21 @@ export function cellKey(
   return (metric as u32) | (firstLabel << 8) | (secondLabel << 16) | ((protocol as u32) << 24);
 }
 
-/** The number of a rule's name in a series, behind those of calls. */
+/** The number of a rule's name in a series, after those of calls. */
 export const RULE_PART: u32 = NAME_COUNT;
 
 /** Bytes of a cell in a row of them: half a line of the processor's cache. */
 const CELL_SIZE: u32 = (<u32>offsetof<Cell>() + 7) & ~7;
 /**
- * Metrics up to this one, which every call counts, have a cell behind the series itself: with many names
+ * Metrics up to this one, which every call counts, have a cell after the series itself: with many names
  * a call waits for memory more than for anything else.
  */
 const OWN_CELLS: u32 = (Metric.RESPONSE_BYTES as u32) + 1;
 const CELLS_AT: u32 = (<u32>offsetof<Series>() + 7) & ~7;
-/** The key of a cell behind its series that is not used yet; no metric has the number 255. */
+/** The key of a cell after its series that is not used yet; no metric has the number 255. */
 const NO_KEY: u32 = 0xffffffff;
 
-
+/** One set of names, and what is counted under it. */
 @unmanaged
 @final
 export class Series {
@@ -93,14 +93,14 @@ export class Series {
   hashNext: Series | null;
   /** The next of all series of the registry. */
   next: Series | null;
-  /** The names' bytes, one behind the other in the order of `Name` and, behind them, a rule's. */
+  /** The names' bytes, one after the other in the order of `Name` and, after them, a rule's. */
   names: usize;
   /** How many bytes each has: a byte for each, in the same order; see `lengthOf`. */
   lengths: u64;
   side: Side;
   /** All cells but its own ones. */
   private cells: Cell | null;
-  // Its own cells lie behind it, by their metric's number: the first key of each metric has one.
+  // Its own cells lie after it, by their metric's number: the first key of each metric has one.
 
   /** A series without names. */
   static of(side: Side): Series {
@@ -141,7 +141,7 @@ export class Series {
     return this.findCell(key);
   }
 
-
+  /** The address of its own cell of `metric`, which is below `OWN_CELLS`. */
   @inline
   private ownCell(metric: u32): usize {
     return changetype<usize>(this) + CELLS_AT + <usize>metric * CELL_SIZE;

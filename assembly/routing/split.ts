@@ -10,7 +10,7 @@ import { AttachmentChange } from "../dubbo/attachment_change";
 import { hashBytes, hashU64 } from "../wire/hash";
 import { Span } from "../wire/span";
 
-
+/** One of a rule's choices. */
 @unmanaged
 @final
 export class Choice {

@@ -12,7 +12,7 @@ const IPV4_BITS: u32 = 96;
 
 const PARSED = memory.data(16);
 
-
+/** One network, and the next that would do as well. */
 @unmanaged
 @final
 export class AddressMatch {

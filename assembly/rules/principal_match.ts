@@ -47,7 +47,7 @@ export class PrincipalMatch {
   }
 }
 
-/** Points `namespace` at the part behind `/ns/`, without bytes where the identity is not Istio's. */
+/** Points `namespace` at the part after `/ns/`, without bytes where the identity is not Istio's. */
 function readNamespace(principal: Span, namespace: Span): void {
   namespace.clear();
   const end = principal.start + principal.length;

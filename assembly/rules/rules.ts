@@ -16,7 +16,7 @@ export class Rules<R> {
   isUndecided: bool = false;
   private last: R | null = null;
 
-  /** Adds a rule behind the others. */
+  /** Adds a rule after the others. */
   add(rule: R): void {
     const last = this.last;
     if (last) last.next = rule;

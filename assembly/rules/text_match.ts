@@ -19,7 +19,7 @@ export function signatureOf(text: usize, length: u32): u32 {
   return length < 4 ? NO_SIGNATURE : load<u32>(text + length - 4) ^ (length << 24);
 }
 
-
+/** One condition on one text. */
 @unmanaged
 @final
 export class TextMatch {

@@ -1,5 +1,6 @@
 /**
- * Which reader reads which serialization: the one place where serialization ids choose code.
+ * Which reader reads which serialization. What is written is chosen by rewrite.ts, error_response.ts and
+ * exception_response.ts, and where a head ends by head_length.ts.
  */
 import { COMPACTED_JAVA, EventKind, FASTJSON, FASTJSON2, HESSIAN2, JAVA } from "../dubbo/tables";
 import { Invocation } from "../dubbo/invocation";

@@ -121,7 +121,7 @@ const JSONB_EXCEPTION: u32 = 0xbd00;
 /** ASCII of up to this many characters has its length in its type byte … */
 const JSONB_SHORT: u32 = 0x49;
 const JSONB_SHORT_MOST: u32 = 47;
-/** … a longer one behind it, as an int of two bytes. */
+/** … a longer one after it, as an int of two bytes. */
 const JSONB_ASCII: u32 = 0x79;
 const JSONB_INT16: u32 = 0x3800;
 
@@ -175,7 +175,7 @@ function writeHessian2(out: Output, code: u32, message: Span): void {
   out.write(HESSIAN2_REST, HESSIAN2_REST_LENGTH);
 }
 
-/** Each value stands behind its length: the kind, then the exception. */
+/** Each value stands after its length: the kind, then the exception. */
 function writeJsonb(out: Output, code: u32, message: Span): void {
   out.writeU32(2);
   out.writeU16(JSONB_EXCEPTION);

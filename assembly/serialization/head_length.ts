@@ -1,7 +1,7 @@
 /**
  * Where the head of a request's body ends, told by its lengths alone.
  *
- * Good for one question only: whether the same bytes were read before (stream/known_heads.ts). What the
+ * Good for one question only: whether the same bytes were read before (connection/known_heads.ts). What the
  * strings hold is not looked at, so the answer is right only for strings of ASCII in one piece, and
  * whoever read the head before knows whether it was.
  */
@@ -23,7 +23,7 @@ export function headLength(serialization: u8, p: usize, end: usize): u32 {
 function hessian2HeadLength(start: usize, end: usize): u32 {
   let p = start;
   for (let part: u32 = 0; part < HEAD_PARTS; part++) {
-    // A code and the byte behind it, which is there: attachments follow, if only a null.
+    // A code and the byte after it, which is there: attachments follow, if only a null.
     if (p + 2 > end) return 0;
     const kind = kindOf(load<u8>(p));
     if (kind == STRING_SHORT) p += 1 + load<u8>(p);

@@ -2,7 +2,7 @@
  * Bodies in hessian2 (serialization id 2): the invocation of a request, the kind of a result.
  *
  * The head's strings follow each other; arguments and attachments are Hessian 2 values. See
- * hessian2_string.ts, hessian2_skip.ts and hessian2_attachments.ts for the grammar. Bytes behind the
+ * hessian2_string.ts, hessian2_skip.ts and hessian2_attachments.ts for the grammar. Bytes after the
  * attachments are borne.
  */
 import {

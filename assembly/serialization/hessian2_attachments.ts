@@ -5,7 +5,7 @@
  *
  * Rewriting copies the entries that stay byte for byte. Lists, maps, instances, classes and types are
  * numbered through the whole body, and later values refer to earlier ones by number: an entry that
- * takes part in this numbering can only be dropped if nothing behind it refers to a number.
+ * takes part in this numbering can only be dropped if nothing after it refers to a number.
  */
 import { WantedAttachment, AttachmentQuery } from "../dubbo/attachments";
 import { AttachmentChange } from "../dubbo/attachment_change";
@@ -48,7 +48,7 @@ function key(): Span {
   return changetype<Span>(KEY);
 }
 
-/** Reads the map at `p` and fills in what `attachments` asks for; answers the address behind it. */
+/** Reads the map at `p` and fills in what `attachments` asks for; answers the address after it. */
 export function readHessian2Attachments(p: usize, end: usize, attachments: AttachmentQuery): usize {
   if (p >= end) return INCOMPLETE;
   if (load<u8>(p) == NULL_CODE) return p + 1;

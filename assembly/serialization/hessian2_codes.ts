@@ -2,7 +2,8 @@
  * Hessian 2's codes: what the first byte of each value says about the rest of it.
  *
  * Source: the Hessian 2.0 serialization protocol, section "bytecode map", as Dubbo's hessian-lite
- * writes it. The table below is the only place that knows the codes.
+ * writes it. Readers ask the table below; what writes names the
+ * codes that it writes.
  */
 
 /**

@@ -65,7 +65,7 @@ export function startBody(): void {
 /**
  * Passes `count` values from `p` on.
  *
- * @returns the address behind the last one, or INCOMPLETE, MALFORMED, or UNSUPPORTED where the value
+ * @returns the address after the last one, or INCOMPLETE, MALFORMED, or UNSUPPORTED where the value
  *   is deeper or has more classes than this reader holds
  */
 export function skipValues(p: usize, end: usize, count: u32): usize {
@@ -95,7 +95,7 @@ export function skipValues(p: usize, end: usize, count: u32): usize {
       continue;
     }
     if (kind == CLASS_DEFINITION) {
-      // A definition stands in front of a value and is none itself: nothing may end behind it.
+      // A definition stands in front of a value and is none itself: nothing may end after it.
       p = readClassDefinition(p + 1, end);
       if (failed(p)) return p;
       if (p < end && kindOf(load<u8>(p)) == END) return MALFORMED;
@@ -173,7 +173,7 @@ export function skipValues(p: usize, end: usize, count: u32): usize {
   }
 }
 
-/** Reads the definition behind a `C` at `p` and numbers it. */
+/** Reads the definition after a `C` at `p` and numbers it. */
 function readClassDefinition(p: usize, end: usize): usize {
   p = skipString(p, end);
   if (failed(p)) return p;

@@ -72,7 +72,7 @@ export function isLengthDoubtful(): bool {
  * this module, cut at 1024 bytes, and stays good until the next `startStrings`. Of a seventeenth one
  * nothing is put together; `wasCut` tells of both.
  *
- * @returns the address behind the string, or a failure: MALFORMED where no string stands
+ * @returns the address after the string, or a failure: MALFORMED where no string stands
  */
 export function readString(p: usize, end: usize, span: Span): usize {
   const hasRoom = joinSlot < JOIN_SLOTS;
@@ -119,7 +119,7 @@ function readPieces(p: usize, end: usize, span: Span, joined: usize): usize {
   return next;
 }
 
-/** Passes the string at `p` (a null is none); answers the address behind it, or a failure. */
+/** Passes the string at `p` (a null is none); answers the address after it, or a failure. */
 export function skipString(p: usize, end: usize): usize {
   do {
     p = readChunkHead(p, end);
@@ -164,7 +164,7 @@ const SURROGATE_LEAD: u8 = 0xed;
 const FIRST_HIGH: u8 = 0xa0;
 const FIRST_LOW: u8 = 0xb0;
 
-/** Whether the surrogate at `p` is a high one with its low one behind it, both among `units`. */
+/** Whether the surrogate at `p` is a high one with its low one after it, both among `units`. */
 function isPair(p: usize, end: usize, units: u32): bool {
   if (load<u8>(p, 1) >= FIRST_LOW || units < 2 || p + 6 > end) return false;
   return load<u8>(p, 3) == SURROGATE_LEAD && load<u8>(p, 4) >= FIRST_LOW;
@@ -196,7 +196,7 @@ function skipUnits(p: usize, end: usize, units: u32): usize {
     }
     if (units == 0) break;
     if (units < 8 && p + 8 <= end) {
-      // The text's last bytes at once, whatever stands behind them.
+      // The text's last bytes at once, whatever stands after them.
       const theirs = NON_ASCII & (((<u64>1) << (units << 3)) - 1);
       if ((load<u64>(p) & theirs) == 0) return p + units;
     }
@@ -220,6 +220,6 @@ function skipUnits(p: usize, end: usize, units: u32): usize {
     } else return MALFORMED;
     units--;
   }
-  // The last character may reach behind the end.
+  // The last character may reach after the end.
   return p > end ? INCOMPLETE : p;
 }

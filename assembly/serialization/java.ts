@@ -8,7 +8,7 @@
  *
  * Sources: Java Object Serialization Specification, chapter 6; Dubbo's JavaObjectOutput. Primitive
  * data lies in blocks, so the strings are read through a cursor that steps from block to block. The
- * objects behind (arguments, attachments) are Java's object stream and not ours to walk, but for one
+ * objects after (arguments, attachments) are Java's object stream and not ours to walk, but for one
  * String as a generic call's first argument.
  */
 import { HEAD_PARTS, Invocation } from "../dubbo/invocation";
@@ -29,7 +29,7 @@ const JOIN_ROOM: u32 = 256;
 const JOIN_SLOTS: u32 = 5;
 const JOINED = memory.data(<i32>(JOIN_ROOM * JOIN_SLOTS));
 
-// The cursor: bytes of the current block that are left behind the position.
+// The cursor: bytes of the current block that are left after the position.
 let blockLeft: u32 = 0;
 let joinSlot: u32 = 0;
 
@@ -138,7 +138,7 @@ function readUtf(p: usize, end: usize, span: Span): usize {
   return p;
 }
 
-/** Reads `01` in a block and the String object behind it: JavaObjectOutput.writeObject. */
+/** Reads `01` in a block and the String object after it: JavaObjectOutput.writeObject. */
 function readStringObject(p: usize, end: usize, span: Span): usize {
   p = readNumber(p, end, 1);
   if (failed(p)) return p;

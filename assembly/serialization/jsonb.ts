@@ -86,7 +86,7 @@ let intValue: i32 = 0;
  * Reads the string or null at `p` into `span` as the bytes on the wire, whatever their encoding (a
  * null clears it).
  *
- * @returns the address behind it, or a failure: MALFORMED where neither stands
+ * @returns the address after it, or a failure: MALFORMED where neither stands
  */
 export function readJsonbString(p: usize, end: usize, span: Span): usize {
   if (p >= end) return INCOMPLETE;
@@ -166,7 +166,7 @@ export function isJsonbString(code: u8): bool {
 /**
  * Passes `count` values from `p` on.
  *
- * @returns the address behind the last one, or INCOMPLETE, MALFORMED, or UNSUPPORTED where a value is
+ * @returns the address after the last one, or INCOMPLETE, MALFORMED, or UNSUPPORTED where a value is
  *   deeper than this reader holds
  */
 export function skipJsonb(p: usize, end: usize, count: u32): usize {

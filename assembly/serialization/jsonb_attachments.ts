@@ -5,7 +5,7 @@
  *
  * A name may be spelt in any of JSONB's encodings, or be a symbol. Symbols and types get numbers which
  * later values use, so an entry that takes part in this numbering can only be dropped if nothing
- * behind it uses a number.
+ * after it uses a number.
  */
 import { WantedAttachment, AttachmentQuery } from "../dubbo/attachments";
 import { AttachmentChange } from "../dubbo/attachment_change";

@@ -12,7 +12,7 @@
  */
 const FIRST_CHAINS: u32 = 64;
 
-
+/** The table; `T` says what it holds. */
 @unmanaged
 @final
 export class HashTable<T> {
@@ -72,7 +72,7 @@ export class HashTable<T> {
     heap.free(changetype<usize>(this));
   }
 
-
+  /** The address of the link to the first thing of the chain for `hash`. */
   @inline
   private chain(hash: u32): usize {
     return this.chains + ((<usize>(hash & this.mask)) << alignof<usize>());

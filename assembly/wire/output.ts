@@ -7,7 +7,7 @@ import { enlarge, roomFor } from "./room";
 /** Room in bytes that most rewritten reads fit into. */
 const FIRST_ROOM: u32 = 4096;
 
-
+/** Bytes that grow at their end. */
 @unmanaged
 @final
 export class Output {

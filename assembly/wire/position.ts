@@ -1,5 +1,5 @@
 /**
- * What a parser answers: the address behind what it read, or why it could not read it.
+ * What a parser answers: the address after what it read, or why it could not read it.
  *
  * Both fit one number, because no input lies below the address `LAST_FAILURE` (the compiler puts
  * nothing of ours there). Incomplete, malformed and unsupported are three different answers: the
@@ -22,7 +22,7 @@ export function failed(position: usize): bool {
   return position <= LAST_FAILURE;
 }
 
-/** How many bytes lie from `p` to `end`; `p` must not lie behind it. */
+/** How many bytes lie from `p` to `end`; `p` must not lie after it. */
 // @ts-ignore: decorator
 @inline
 export function bytesLeft(p: usize, end: usize): u32 {

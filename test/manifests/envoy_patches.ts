@@ -16,6 +16,7 @@ import { fromRoot, ROOT } from "../../harness/repository.ts";
 import { clustersNamed } from "./clusters.ts";
 import { finding, type Finding } from "./findings.ts";
 import { ofKind, type Manifest } from "./manifest_files.ts";
+import { changedFilter, changesFilter } from "./merged_filters.ts";
 
 const WASM = fromRoot("build", "dubbo.wasm");
 const VALIDATE_MS = 60_000;
@@ -59,14 +60,16 @@ export async function refusalBy(envoy: string, bootstrap: Json): Promise<string 
   }
 }
 
-function bootstrapOf({ applyTo, patch }: Json): Json | undefined {
-  const value: Json = structuredClone(patch.value);
+function bootstrapOf(change: Json): Json | undefined {
+  const { applyTo, patch } = change;
+  const isChanged = changesFilter(change);
+  const value: Json = isChanged ? changedFilter(change) : structuredClone(patch.value);
   for (const plugin of wasmPlugins(value)) {
     if (plugin.vm_config.code?.local) plugin.vm_config.code.local.filename = WASM;
   }
   const names = new Set(clustersNamed(value).map(({ name }) => name));
   const clusters = [...names].map((name) => ({ name, connect_timeout: "1s" }));
-  const inserted = String(patch.operation).startsWith("INSERT_");
+  const inserted = isChanged || String(patch.operation).startsWith("INSERT_");
   switch (applyTo) {
     case "LISTENER":
       return patch.operation === "ADD" ? resources([value], clusters) : undefined;

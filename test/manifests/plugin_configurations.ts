@@ -5,6 +5,7 @@ import { Ajv2020, type ErrorObject } from "ajv/dist/2020.js";
 import { wasmPlugins, type Json } from "../../harness/envoy_config.ts";
 import { fromRoot } from "../../harness/repository.ts";
 import { finding, places, type Finding } from "./findings.ts";
+import { changesFilter } from "./merged_filters.ts";
 import { ofKind, type Manifest } from "./manifest_files.ts";
 
 const SCHEMA = fromRoot("docs", "configuration.schema.json");
@@ -33,7 +34,7 @@ export function configurationOf(plugin: Json): unknown {
 export function checkConfigurations(manifests: readonly Manifest[]): Finding[] {
   const all = [
     ...ofKind(manifests, "EnvoyFilter").flatMap((manifest) =>
-      wasmPlugins(manifest.object).map((plugin) => ({
+      pluginsOf(manifest.object).map((plugin) => ({
         manifest,
         path: pathOf(manifest.object, plugin.configuration),
         configuration: configurationOf(plugin),
@@ -50,6 +51,16 @@ export function checkConfigurations(manifests: readonly Manifest[]): Finding[] {
       finding("configuration", manifest, path, configuration, fault),
     ),
   );
+}
+
+/** Those that an EnvoyFilter adds, and those that it changes. */
+function pluginsOf(object: Json): Json[] {
+  const patches: Json[] = object.spec.configPatches;
+  const changed = patches.filter(changesFilter);
+  return [
+    ...wasmPlugins(object),
+    ...changed.map(({ patch }) => patch.value.typed_config.config as Json),
+  ];
 }
 
 function pathOf(object: unknown, wanted: unknown): string {

@@ -24,6 +24,7 @@ import {
 } from "../../harness/envoy_config.ts";
 import { finding, places, type Finding } from "./findings.ts";
 import { ofKind, type Manifest } from "./manifest_files.ts";
+import { changedFilter, changesFilter } from "./merged_filters.ts";
 
 /** Names of the guard's listeners and clusters. */
 const OF_GUARD = /^(guard|dial)\|/;
@@ -33,7 +34,7 @@ const MESSAGE = "envoy-local.yaml says something else here:";
 export function checkSameChain(manifests: readonly Manifest[]): Finding[] {
   const local = readConfig();
   const filters = ofKind(manifests, "EnvoyFilter").filter(
-    ({ object }) => wasmPlugins(object).length > 0,
+    ({ object }) => wasmPlugins(object).length > 0 || object.spec.configPatches.some(changesFilter),
   );
   return [
     ...filters.flatMap((filter) => checkFilter(filter, local)),
@@ -43,10 +44,21 @@ export function checkSameChain(manifests: readonly Manifest[]): Finding[] {
 
 function checkFilter(manifest: Manifest, local: Json): Finding[] {
   const patches: Json[] = manifest.object.spec.configPatches;
-  return patches.flatMap(({ applyTo, patch }, index) => {
-    const [there, here] = counterparts(applyTo, patch.value, local);
+  return patches.flatMap((change, index) => {
+    const { applyTo, patch } = change;
+    const value = changesFilter(change) ? withoutPolicies(changedFilter(change)) : patch.value;
+    const [there, here] = counterparts(applyTo, value, local);
     return compare(manifest, `spec.configPatches[${index}].patch.value`, there, here);
   });
+}
+
+/** Policies are what such a change is for, and FAIL_CLOSED goes with them; all else is as it was. */
+function withoutPolicies(filter: Json): Json {
+  const { config } = filter.typed_config;
+  if (config.configuration.value.policies === undefined) return filter;
+  delete config.configuration.value.policies;
+  if (config.failure_policy === "FAIL_CLOSED") config.failure_policy = "FAIL_OPEN";
+  return filter;
 }
 
 function checkPlugin(manifest: Manifest, local: Json): Finding[] {

@@ -144,7 +144,7 @@ export function asCommitted(config: Json, routedPort: number, secondPort: number
   const listeners = listenersOf(config);
   for (const committed of listenersOf(readConfig())) {
     const found = listeners.find(({ name }) => name === committed.name);
-    // That one has peers of its own: triple_setup.ts.
+    // That one has peers of its own: test/e2e/triple/setup.ts.
     if (committed.name === "triple") continue;
     const [plugin] = wasmPlugins(committed);
     if (found === undefined) listeners.push(committed);

@@ -10,6 +10,8 @@ export interface CallingOptions {
   dubbo: string;
   /** Each call over a connection of its own. */
   fresh?: boolean;
+  /** Sends users instead of asking for them. */
+  set?: boolean;
 }
 
 /** A process that calls; `startCalling` makes them. */
@@ -44,19 +46,22 @@ export class Calling {
 }
 
 /** Starts to call. The caller has to stop it. */
-export function startCalling(pod: Pod, { dubbo, fresh }: CallingOptions): Calling {
-  const args = ["--dubbo", dubbo, ...(fresh ? ["--fresh"] : [])];
-  return new Calling(pod.start(program(pod, args)));
+export function startCalling(pod: Pod, options: CallingOptions): Calling {
+  return new Calling(pod.start(program(pod, argumentsOf(options))));
 }
 
 /** Makes so many calls, one after another, and gives their outcomes. */
 export async function callTimes(
   pod: Pod,
-  { dubbo, fresh }: CallingOptions,
+  options: CallingOptions,
   count: number,
 ): Promise<string[]> {
-  const args = ["--dubbo", dubbo, "--count", String(count), ...(fresh ? ["--fresh"] : [])];
+  const args = [...argumentsOf(options), "--count", String(count)];
   return (await pod.run(program(pod, args))).trim().split("\n");
+}
+
+function argumentsOf({ dubbo, fresh, set }: CallingOptions): string[] {
+  return ["--dubbo", dubbo, ...(fresh ? ["--fresh"] : []), ...(set ? ["--set"] : [])];
 }
 
 function program(pod: Pod, args: string[]) {

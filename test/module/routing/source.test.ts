@@ -51,6 +51,19 @@ describe("conditions on the source", () => {
     assert.ok(!from(["0.0.0.0/0"], `${"1".repeat(400)}:5`));
   });
 
+  test("holds for every request of a read, also behind one that cannot be read", () => {
+    const rules = [
+      {
+        name: "r",
+        match: { source: { addresses: ["10.0.0.0/8"] } },
+        attachments: { set: [{ name: "a", value: "b" }] },
+      },
+    ];
+    const { vm, connection } = start({ rules }, { properties: { [SOURCE]: "10.1.2.3:5555" } });
+    connection.downstream(concat([request({ body: Uint8Array.of(0x40) }), request({ id: 2 })]));
+    assert.equal(counted(vm, "dubbo_routed_requests_total"), 1);
+  });
+
   test("is asked for once in a connection, and only if a rule wants to know", () => {
     const properties = { [SOURCE]: "10.1.2.3:5555" };
     for (const [match, calls] of [
