@@ -3,19 +3,17 @@
 
 import assert from "node:assert/strict";
 import { before, describe, test, type TestContext } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
-import { listenersOf, localConfig, wasmPlugins, type Json } from "../../harness/envoy_config.ts";
-import { startEnvoy, type EnvoyProcess } from "../../harness/envoy_process.ts";
+import type { Json } from "../../harness/envoy_config.ts";
+import type { EnvoyProcess } from "../../harness/envoy_process.ts";
 import { freePorts } from "../../harness/ports.ts";
 import { startProcess } from "../../harness/processes.ts";
 import { accepts } from "../../harness/readiness.ts";
-import { parseExposition } from "../e2e/envoy_exposition.ts";
-import { Expected, difference } from "../e2e/envoy_series.ts";
+import { Expected } from "../e2e/envoy_series.ts";
 import { goCommand } from "./go_build.ts";
+import { awaitTripleSeries, startTripleEnvoy } from "./triple_between.ts";
 
 const CALLS = 20;
 const START_MS = 10_000;
-const FLUSH_MS = 10_000;
 const TEST = { timeout: 120_000 };
 const SERVICE = { interface: "com.k8s.Test.TripleProvider", version: "1.0.0", group: "blue" };
 
@@ -37,7 +35,7 @@ describe("the filter and dubbo-go's Triple", () => {
         Tell: { OK: each },
         Talk: { OK: each },
       });
-      await awaitSeries(envoy, expected());
+      await awaitTripleSeries(envoy, expected());
     });
   }
 
@@ -55,7 +53,7 @@ describe("the filter and dubbo-go's Triple", () => {
     await consume(port, ["-user", "jason"]);
     const twice = expected().and(expected());
     const labels = { rule: "jason", protocol: "tri" };
-    await awaitSeries(envoy, twice.add("routed_requests_total", labels, 6 * CALLS));
+    await awaitTripleSeries(envoy, twice.add("routed_requests_total", labels, 6 * CALLS));
   });
 });
 
@@ -92,25 +90,13 @@ async function start(
   concurrency: number,
   routing?: Json,
 ): Promise<{ envoy: EnvoyProcess; port: number }> {
-  const [port, serverPort, admin] = (await freePorts(3)) as [number, number, number];
+  const [serverPort] = (await freePorts(1)) as [number];
   const args = ["-port", `${serverPort}`];
   const command = await goCommand("tripleprovider");
   const provider = startProcess({ name: "dubbo-go Triple provider", command, args });
   t.after(() => provider.stop());
   await provider.waitUntil("ready", START_MS, () => accepts(serverPort));
-  const labels = ["interface", "method", "version", "group"];
-  const config = localConfig({
-    listeners: { triple: port },
-    clusters: { "grpc-server": serverPort },
-    admin,
-    pluginConfig: { side: "consumer", metrics: { labels }, ...(routing && { routing }) },
-  });
-  config.static_resources.listeners = listenersOf(config).filter(({ name }) => name === "triple");
-  config.stats_flush_interval = "0.2s";
-  assert.equal(wasmPlugins(config).length, 1);
-  const envoy = await startEnvoy({ config, concurrency });
-  t.after(() => envoy.stop());
-  return { envoy, port };
+  return startTripleEnvoy(t, serverPort, { concurrency, routing });
 }
 
 /** Runs the consumer to its end. */
@@ -121,17 +107,4 @@ async function consume(port: number, more: string[]): Promise<Report> {
   // It gives up by itself after a minute.
   assert.equal(await child.ended, "exit code 0", child.lastLines());
   return JSON.parse(/^\{"G.*\}$/m.exec(child.log)![0]) as Report;
-}
-
-/** Waits until the filter's series, without those of bytes, are these and no others. */
-async function awaitSeries(envoy: EnvoyProcess, expected: Expected): Promise<void> {
-  const deadline = Date.now() + FLUSH_MS;
-  for (;;) {
-    const { values } = parseExposition(await envoy.prometheus());
-    const ours = [...values].filter(([key]) => /^dubbo_(?!re(quest|sponse)_bytes)/.test(key));
-    const wrong = difference(new Map(ours), expected.values);
-    if (wrong.length === 0) return;
-    if (Date.now() > deadline) assert.fail(wrong.join("\n"));
-    await sleep(50);
-  }
 }
