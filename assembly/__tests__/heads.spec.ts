@@ -92,6 +92,8 @@ describe("a java body", () => {
       "early 2.0.2 a.B 1.0 real I",
     );
     expect(read(JAVA, STREAM + block(generic) + "70")).toBe("early 2.0.2 a.B 1.0 $invoke I");
+    // An empty one needs no byte after its length.
+    expect(read(JAVA, STREAM + block(generic) + "74 0000")).toBe("early 2.0.2 a.B 1.0  I");
     expect(notIncomplete(JAVA, STREAM + block(generic) + "74 0004" + hexOfText("real"))).toBe("");
   });
 

@@ -76,7 +76,7 @@ export class Routing {
   /**
    * All changes for a call that took `rule`, one after the other.
    *
-   * @param last what is changed in every call, behind all rules; null: nothing
+   * @param last what is changed in every call, after all rules; null: nothing
    */
   changeFor(rule: RoutingRule | null, last: AttachmentChange | null): AttachmentChange {
     const first = this.protectedKeys;

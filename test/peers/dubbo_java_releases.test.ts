@@ -1,6 +1,6 @@
 // Our filter between Dubbo Java peers of different ages: every call ends as it does without it, its series
 // are exactly the consumer's numbers, and the provider has the attachments that the rules set. And what
-// a provider of Dubbo 2 passes on when it calls another does not change whose call that is.
+// a provider of Dubbo 2.6 passes on when it calls another does not change whose call that is.
 
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
@@ -54,28 +54,28 @@ describe("Dubbo Java's older releases", () => {
     });
   }
 
-  // Its attachments go on with the call that it makes, `interface` of the call that it serves among them.
-  for (const release of ["2.6.12", "2.7.23"] as const) {
-    test(`what ${release} asks on behalf of an order is a user's call`, TEST, async (t) => {
-      const users = await startProvider(t, { mark: "x-interop", release });
-      const { envoy, ports } = await startBetween(t, users.port, { routing: { rules: RULES } });
-      const onward = ports.user;
-      const orders = await startProvider(t, { mark: "x-interop", release, onward });
-      const { port } = orders;
-      const options = {
-        user: port,
-        order: port,
-        calls: CALLS,
-        serialization: SERIALIZATION,
-      } as const;
-      await runJavaConsumer({ ...options, release }, async (sent) => {
-        const got = sent.calls.find(({ method }) => method === "GetOrder")!.ok;
-        const counts = { sent: got, oneway: 0, ok: got, nulls: 0, exceptions: 0, errors: 0 };
-        const calls = [{ interface: USERS, method: "GetUser", ...counts, marked: got }];
-        assert.deepEqual(await received(users, got), calls);
-        await awaitSeries(envoy, { ...sent, calls });
-        assert.deepEqual(routedIn(await envoy.prometheus()), { routed_carried: got });
-      });
+  // The attachments of the call that it serves go on with the call that it makes, `interface` among them;
+  // Dubbo 2.7 holds that one back.
+  test("what 2.6.12 asks on behalf of an order is a user's call", TEST, async (t) => {
+    const release = "2.6.12";
+    const users = await startProvider(t, { mark: "x-interop", release });
+    const { envoy, ports } = await startBetween(t, users.port, { routing: { rules: RULES } });
+    const onward = ports.user;
+    const orders = await startProvider(t, { mark: "x-interop", release, onward });
+    const { port } = orders;
+    const options = {
+      user: port,
+      order: port,
+      calls: CALLS,
+      serialization: SERIALIZATION,
+    } as const;
+    await runJavaConsumer({ ...options, release }, async (sent) => {
+      const got = sent.calls.find(({ method }) => method === "GetOrder")!.ok;
+      const counts = { sent: got, oneway: 0, ok: got, nulls: 0, exceptions: 0, errors: 0 };
+      const calls = [{ interface: USERS, method: "GetUser", ...counts, marked: got }];
+      assert.deepEqual(await received(users, got), calls);
+      await awaitSeries(envoy, { ...sent, calls });
+      assert.deepEqual(routedIn(await envoy.prometheus()), { routed_carried: got });
     });
-  }
+  });
 });

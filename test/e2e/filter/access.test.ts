@@ -27,7 +27,7 @@ describe("capability_restriction_config", LIMIT, () => {
     );
     const needed = [...imports, ...callbacks].map(({ name }) => name).sort();
     const plugins = wasmPlugins(config);
-    assert.equal(plugins.length, 7);
+    assert.equal(plugins.length, 10);
     for (const plugin of plugins)
       assert.deepEqual(Object.keys(capabilities(plugin)).sort(), needed);
   });

@@ -1,0 +1,115 @@
+// What Envoy is told of each service of Dubbo's protocol, as resources of its discovery services:
+//
+//   CDS   a cluster, named by Dubbo's service key: group/interface:version
+//   EDS   its instances: weight, metadata of envoy.lb, DRAINING where one asks for no new calls
+//   DRDS  one route table for dubbo_proxy: interface, version, group → cluster
+//
+// Formats: envoy.config.cluster.v3, envoy.config.endpoint.v3, envoy.extensions.filters.network.dubbo_proxy.v3.
+
+import { weightAt, type Instance } from "./instance.ts";
+
+const PREFIX = "type.googleapis.com/";
+export const CLUSTER = `${PREFIX}envoy.config.cluster.v3.Cluster`;
+export const ENDPOINTS = `${PREFIX}envoy.config.endpoint.v3.ClusterLoadAssignment`;
+export const ROUTES = `${PREFIX}envoy.extensions.filters.network.dubbo_proxy.v3.MultipleRouteConfiguration`;
+
+/** A resource with its type under "@type", as protobufjs makes an Any of it. */
+export type Resource = Record<string, unknown>;
+
+/** Resources of one type by name. */
+export type Resources = Map<string, Resource>;
+
+/** dubbo_proxy delivers no answer that is longer than this; Dubbo's own limit is 8 MiB. */
+const ANSWER_BYTES = 8 * 1024 * 1024 + 64 * 1024;
+const CONNECT_TIMEOUT = { seconds: 1 };
+/** The only protocol that dubbo_proxy speaks. */
+const PROTOCOL = "dubbo";
+const ANY_METHOD = { method: { name: { safe_regex: { regex: ".*" } } } };
+
+/**
+ * All resources by type.
+ *
+ * @param services instances by service key
+ * @param routeConfig the name under which dubbo_proxy asks for its routes (drds.route_config_name)
+ * @param now in ms since 1970, for those that warm up
+ */
+export function envoyResources(
+  services: Map<string, Instance[]>,
+  routeConfig: string,
+  now: number,
+): Map<string, Resources> {
+  const clusters: Resources = new Map();
+  const endpoints: Resources = new Map();
+  const routes: Resource[] = [];
+  for (const [key, instances] of services) {
+    const ours = instances.filter(({ protocol }) => protocol === PROTOCOL);
+    // A service that only other protocols serve is not dubbo_proxy's.
+    if (ours.length === 0 && instances.length > 0) continue;
+    clusters.set(key, cluster(key));
+    endpoints.set(key, loadAssignment(key, ours, now));
+    routes.push(routeConfiguration(key));
+  }
+  const table = {
+    "@type": ROUTES,
+    name: routeConfig,
+    route_config: routes.sort(bySpecificity),
+  };
+  return new Map([
+    [CLUSTER, clusters],
+    [ENDPOINTS, endpoints],
+    [ROUTES, new Map([[routeConfig, table]])],
+  ]);
+}
+
+function cluster(name: string): Resource {
+  return {
+    "@type": CLUSTER,
+    name,
+    type: "EDS",
+    eds_cluster_config: { eds_config: { ads: {}, resource_api_version: "V3" } },
+    connect_timeout: CONNECT_TIMEOUT,
+    // Envoy calls all of a cluster's endpoints where too few are healthy; one that asks for no calls is
+    // to get none even so.
+    common_lb_config: { healthy_panic_threshold: { value: 0 } },
+    per_connection_buffer_limit_bytes: { value: ANSWER_BYTES },
+  };
+}
+
+function loadAssignment(name: string, instances: Instance[], now: number): Resource {
+  const lb_endpoints = instances.map((one) => endpoint(one, now));
+  return { "@type": ENDPOINTS, cluster_name: name, endpoints: [{ lb_endpoints }] };
+}
+
+function endpoint(one: Instance, now: number): Resource {
+  const weight = weightAt(one, now);
+  const { address, port: port_value } = one;
+  return {
+    endpoint: { address: { socket_address: { address, port_value } } },
+    // Envoy knows no weight of 0; what asks for no calls gets none, and keeps those that it has.
+    health_status: one.disabled || weight === 0 ? "DRAINING" : "UNKNOWN",
+    load_balancing_weight: { value: Math.max(weight, 1) },
+    metadata: { filter_metadata: { "envoy.lb": { fields: metadata(one) } } },
+  };
+}
+
+// What is not there is left out: a subset with version "" is none.
+function metadata(one: Instance): Record<string, { string_value: string }> {
+  const { application, group, tag, version, zone } = one;
+  const entries = Object.entries({ application, group, tag, version, zone });
+  const set = entries.filter(([, value]) => value !== "");
+  return Object.fromEntries(set.map(([key, value]) => [key, { string_value: value }]));
+}
+
+function routeConfiguration(key: string): RouteConfiguration {
+  const [, group = "", name, version = ""] = /^(?:(.*)\/)?([^:]*)(?::(.*))?$/.exec(key)!;
+  const routes = [{ match: ANY_METHOD, route: { cluster: key } }];
+  return { name: key, interface: name!, group, version, routes };
+}
+
+type RouteConfiguration = Resource & { name: string; group: string; version: string };
+
+// dubbo_proxy takes the first table that fits, and one without group or version fits any.
+function bySpecificity(a: Resource, b: Resource): number {
+  const known = (one: Resource) => Number(one.group !== "") + Number(one.version !== "");
+  return known(b) - known(a) || ((a.name as string) < (b.name as string) ? -1 : 1);
+}

@@ -1,0 +1,82 @@
+// A provider's URL, as it stands in ZooKeeper (percent-encoded, as a node's name), to an instance:
+//
+//   dubbo://192.0.2.1:20880/com.k8s.User.UserProvider?application=user&group=blue&version=1.0.0&…
+//
+// Keys as in Dubbo's CommonConstants and RegistryConstants. Parameters that are not here are left.
+
+import { isIP } from "node:net";
+import { DEFAULT_WARM_UP_MS, DEFAULT_WEIGHT, type Instance } from "./instance.ts";
+
+/**
+ * What may stand in a name: it becomes the name of a cluster, a route, a metric. As the filter has it
+ * for names from the wire.
+ */
+const NAME = /^[\w.$-]*$/;
+/** Longer ones are no name; the filter's own limit for a label is below it. */
+const NAME_CHARS = 256;
+/** Envoy's endpoints take a weight of 32 bits, and the sum of them too: 10,000 of these fit. */
+const MAX_WEIGHT = 400_000;
+/** Dubbo Java's word for no version. */
+const NO_VERSION = "0.0.0";
+
+/**
+ * The instance that a node's name tells of. Undefined for one with enabled=false, which nobody calls.
+ *
+ * @throws Error with what is wrong, where the name is no provider's URL
+ */
+export function instanceOf(node: string): Instance | undefined {
+  const url = parse(node);
+  const all = url.searchParams;
+  const get = (key: string) => cleaned(key, all.get(key) ?? "");
+  if (all.get("enabled") === "false") return undefined;
+  const address = url.hostname.replace(/^\[(.*)\]$/, "$1");
+  if (isIP(address) === 0) throw new Error(`host ${JSON.stringify(address)} is no IP address`);
+  const version = get("version");
+  return {
+    interface: required("interface", get("interface") || cleaned("path", url.pathname.slice(1))),
+    group: get("group"),
+    version: version === NO_VERSION ? "" : version,
+    application: printable(all.get("application")),
+    address,
+    port: number("port", url.port, 65_535),
+    protocol: url.protocol.slice(0, -1),
+    weight: number("weight", all.get("weight") ?? `${DEFAULT_WEIGHT}`, MAX_WEIGHT),
+    startedAt: number("timestamp", all.get("timestamp") ?? "0", Number.MAX_SAFE_INTEGER),
+    warmUpMs: number("warmup", all.get("warmup") ?? `${DEFAULT_WARM_UP_MS}`, 2 ** 31 - 1),
+    tag: printable(all.get("dubbo.tag")),
+    zone: printable(all.get("zone")),
+    disabled: all.get("disabled") === "true",
+  };
+}
+
+function parse(node: string): URL {
+  let text: string;
+  try {
+    text = decodeURIComponent(node);
+  } catch {
+    throw new Error("it is not percent-encoded");
+  }
+  if (!URL.canParse(text)) throw new Error("it is no URL");
+  return new URL(text);
+}
+
+function cleaned(what: string, value: string): string {
+  if (value.length <= NAME_CHARS && NAME.test(value)) return value;
+  throw new Error(`${what} ${JSON.stringify(value.slice(0, NAME_CHARS))} is no name`);
+}
+
+// These become no names, only metadata of an endpoint.
+function printable(value: string | null): string {
+  return (value ?? "").replace(/\p{C}/gu, "").slice(0, NAME_CHARS);
+}
+
+function required(what: string, value: string): string {
+  if (value === "") throw new Error(`it has no ${what}`);
+  return value;
+}
+
+function number(what: string, text: string, max: number): number {
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : NaN;
+  if (value <= max) return value;
+  throw new Error(`${what} ${JSON.stringify(text.slice(0, 20))} is no whole number up to ${max}`);
+}

@@ -1,0 +1,57 @@
+// How the program is doing, over HTTP: /metrics in Prometheus' text format, /healthz (it runs) and
+// /readyz (the registry was read once and Envoys are served; it stays so while the registry is away).
+
+import { createServer, type Server } from "node:http";
+import type { AdsState } from "./ads_writer.ts";
+import type { Directory } from "./directory.ts";
+import type { ReaderState } from "./zookeeper_reader.ts";
+
+/** What is told. */
+export interface State {
+  ready: boolean;
+  directory: Directory;
+  reader: ReaderState;
+  ads: AdsState;
+}
+
+/** Listens on host:port; rejects where that cannot be. */
+export async function serveState(address: string, state: () => State): Promise<Server> {
+  const server = createServer((request, response) => {
+    const now = state();
+    const answer = (status: number, text: string) => {
+      response.writeHead(status, { "content-type": "text/plain; version=0.0.4" }).end(text);
+    };
+    if (request.url === "/healthz") answer(200, "ok\n");
+    else if (request.url === "/readyz") answer(now.ready ? 200 : 503, now.ready ? "ok\n" : "no\n");
+    else if (request.url === "/metrics") answer(200, exposition(now));
+    else answer(404, "there are /metrics, /healthz and /readyz\n");
+  });
+  const [host, port] = address.split(":") as [string, string];
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(Number(port), host, resolve);
+  });
+  return server;
+}
+
+function exposition({ directory, reader, ads }: State): string {
+  const services = directory.services();
+  const instances = [...services.values()].reduce((sum, all) => sum + all.length, 0);
+  const rows: [name: string, type: "gauge" | "counter", value: number, help: string][] = [
+    ["services", "gauge", services.size, "services that are or were registered"],
+    ["instances", "gauge", instances, "instances of all services"],
+    ["connected", "gauge", Number(reader.connected), "1 with a session in the registry"],
+    ["connections_total", "counter", reader.connections, "connections to the registry"],
+    ["unreadable", "gauge", reader.unreadable, "registered nodes that are no provider's URL"],
+    ["empty_lists_kept_total", "counter", reader.emptyListsKept, "empty lists not believed"],
+    ["ads_streams", "gauge", ads.streams, "Envoys that are served"],
+    ["ads_responses_total", "counter", ads.responses, "responses to Envoys"],
+    ["ads_resources_total", "counter", ads.resources, "resources in these"],
+    ["ads_refusals_total", "counter", ads.refusals, "responses that an Envoy refused"],
+  ];
+  const lines = rows.map(([name, type, value, help]) => {
+    const full = `dubbo_registry_${name}`;
+    return `# HELP ${full} ${help}\n# TYPE ${full} ${type}\n${full} ${value}\n`;
+  });
+  return lines.join("");
+}

@@ -1,0 +1,167 @@
+// ZooKeeper, `npm run registry`'s program and an Envoy that has one listener and not one cluster or route
+// of its own but the way to that program.
+
+import { type TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { DubboClient } from "../../demo/dubbo/client.ts";
+import { DubboServer } from "../../demo/dubbo/server.ts";
+import type { Json } from "../../harness/envoy_config.ts";
+import { startEnvoy, type EnvoyProcess } from "../../harness/envoy_process.ts";
+import { freePorts } from "../../harness/ports.ts";
+import { startProcess } from "../../harness/processes.ts";
+import { answers } from "../../harness/readiness.ts";
+import { fromRoot, ROOT } from "../../harness/repository.ts";
+import { Registrant, ZooKeeperServer } from "./zookeeper.ts";
+
+const READY_MS = 20_000;
+/** How long anything may take to become true. */
+const UNTIL_MS = 20_000;
+const POLL_MS = 20;
+const TYPES = "type.googleapis.com/envoy.extensions";
+
+/** All that runs in a test. */
+export interface Stage {
+  zooKeeper: ZooKeeperServer;
+  envoy: EnvoyProcess;
+  /** Envoy's listener with dubbo_proxy. */
+  port: number;
+  client: DubboClient;
+  /** The program's /metrics, by name. */
+  metrics(): Promise<Map<string, number>>;
+}
+
+/** Starts it all; it ends with the test. */
+export async function startStage(t: TestContext): Promise<Stage> {
+  const zooKeeper = await ZooKeeperServer.start();
+  t.after(() => zooKeeper.stop());
+  const [ads, http, admin, port] = (await freePorts(4)) as [number, number, number, number];
+  const args = ["--import", "tsx", fromRoot("registry", "main.ts"), "--zookeeper"];
+  args.push(zooKeeper.address, "--ads", `127.0.0.1:${ads}`, "--http", `127.0.0.1:${http}`);
+  const program = startProcess({ name: "registry", command: process.execPath, args, cwd: ROOT });
+  t.after(() => program.stop());
+  const state = `http://127.0.0.1:${http}`;
+  await program.waitUntil("ready", READY_MS, () => answers(`${state}/healthz`));
+  const envoy = await startEnvoy({
+    config: envoyConfig(admin, port, ads),
+    componentLogLevel: "dubbo:critical",
+  });
+  t.after(() => envoy.stop());
+  const client = new DubboClient({ port });
+  t.after(() => client.close());
+  const metrics = async () => seriesIn(await (await fetch(`${state}/metrics`)).text());
+  return { zooKeeper, envoy, port, client, metrics };
+}
+
+/** A session of a provider's; it ends with the test. */
+export async function registrant(t: TestContext, stage: Stage): Promise<Registrant> {
+  const one = await Registrant.connect(stage.zooKeeper);
+  t.after(() => one.close());
+  return one;
+}
+
+/** A provider of some interfaces that says its name; its port. */
+export async function startNamed(
+  t: TestContext,
+  name: string,
+  ...interfaces: string[]
+): Promise<number> {
+  const services = interfaces.map((one) => [one, { who: () => name }]);
+  const server = new DubboServer(Object.fromEntries(services));
+  t.after(() => server.close());
+  return server.listen();
+}
+
+/** Who answers a call of the interface by way of Envoy. Rejects as the call does. */
+export async function who(
+  stage: Stage,
+  service: string,
+  group = "",
+  version = "0.0.0",
+): Promise<string> {
+  const attachments = group === "" ? {} : { group };
+  const call = { interface: service, method: "who", descriptor: "", args: [] };
+  return String(await stage.client.call({ ...call, serviceVersion: version, attachments }));
+}
+
+/** Resolved once it is true; rejects with `what` where that takes too long. What throws is not true yet. */
+export async function until(what: string, probe: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + UNTIL_MS;
+  let failure: unknown;
+  while (Date.now() < deadline) {
+    try {
+      if (await probe()) return;
+      failure = undefined;
+    } catch (error) {
+      failure = error;
+    }
+    await sleep(POLL_MS);
+  }
+  throw new Error(`not in ${UNTIL_MS} ms: ${what}`, { cause: failure });
+}
+
+/** A number of Envoy's own, e.g. "listener_manager.listener_modified"; 0 where it has not counted yet. */
+export async function envoyStat(envoy: EnvoyProcess, name: string): Promise<number> {
+  const text = await envoy.get(`/stats?filter=^${name.replaceAll(".", "\\.")}$`);
+  return Number(/: (\d+)/.exec(text)?.[1] ?? 0);
+}
+
+function seriesIn(text: string): Map<string, number> {
+  const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  return new Map(lines.map((line) => [line.split(" ")[0], Number(line.split(" ")[1])]));
+}
+
+function envoyConfig(admin: number, port: number, ads: number): Json {
+  const source = { ads: {}, resource_api_version: "V3" };
+  const dubboProxy = {
+    "@type": `${TYPES}.filters.network.dubbo_proxy.v3.DubboProxy`,
+    stat_prefix: "registry",
+    drds: { config_source: source, route_config_name: "dubbo" },
+  };
+  const http2 = {
+    "@type": `${TYPES}.upstreams.http.v3.HttpProtocolOptions`,
+    explicit_http_config: { http2_protocol_options: {} },
+  };
+  return {
+    node: { id: "test", cluster: "test" },
+    admin: { address: address(admin) },
+    dynamic_resources: {
+      ads_config: {
+        api_type: "DELTA_GRPC",
+        transport_api_version: "V3",
+        grpc_services: [{ envoy_grpc: { cluster_name: "registry" } }],
+      },
+      cds_config: source,
+    },
+    static_resources: {
+      listeners: [
+        {
+          name: "dubbo",
+          address: address(port),
+          filter_chains: [
+            {
+              filters: [{ name: "envoy.filters.network.dubbo_proxy", typed_config: dubboProxy }],
+            },
+          ],
+        },
+      ],
+      clusters: [
+        {
+          name: "registry",
+          type: "STATIC",
+          connect_timeout: "1s",
+          typed_extension_protocol_options: {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": http2,
+          },
+          load_assignment: {
+            cluster_name: "registry",
+            endpoints: [{ lb_endpoints: [{ endpoint: { address: address(ads) } }] }],
+          },
+        },
+      ],
+    },
+  };
+}
+
+function address(port: number): Json {
+  return { socket_address: { address: "127.0.0.1", port_value: port } };
+}
