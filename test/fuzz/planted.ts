@@ -22,7 +22,7 @@ export const PLANTS: readonly Plant[] = [
     file: "serialization/hessian2/skip.ts",
     from: "if (depth == MAX_DEPTH)",
     to: "if (false)",
-    told: /Trap|WrongRead/,
+    told: /Trap|WrongRead|WrongBytes/,
   },
   {
     what: "a gauge is not taken back",

@@ -61,11 +61,26 @@ export function take(frame: Uint8Array): Taken {
   throw new Error(`serialization ${serialization}`);
 }
 
+/** The Hessian int at this place, if one is there. */
+function intAt(body: Uint8Array, at: number): number | undefined {
+  const code = body[at] ?? 0;
+  if (code >= 0x80 && code <= 0xbf) return code - 0x90;
+  if (code >= 0xc0 && code <= 0xcf) return ((code - 0xc8) << 8) + (body[at + 1] ?? 0);
+  const view = Buffer.from(body.buffer, body.byteOffset, body.length);
+  if (code >= 0xd0 && code <= 0xd7) return ((code - 0xd4) << 16) + view.readUInt16BE(at + 1);
+  return code === 0x49 ? view.readInt32BE(at + 1) : undefined;
+}
+
 function takeHessian(body: Uint8Array): Omit<Taken, "header"> {
   const reader = new HessianReader(body);
-  const names = Array.from({ length: 5 }, () => reader.string());
+  const names = Array.from({ length: 4 }, () => reader.string());
+  // dubbox has a number here: -1 and a descriptor, or how many arguments there are and none.
+  const number = intAt(body, reader.at);
+  if (number !== undefined) reader.skip();
+  const isCounted = number !== undefined && number !== -1;
+  names.push(isCounted ? "" : reader.string());
   const headEnd = reader.at;
-  for (let left = count(names[4]!); left > 0; left--) reader.skip();
+  for (let left = isCounted ? number : count(names[4]!); left > 0; left--) reader.skip();
   const argsEnd = reader.at;
   const entries: Entry[] = [];
   if (reader.enterMap()) {
