@@ -13,6 +13,8 @@ export interface Plant {
   to: string;
   /** What the fuzzer must say. */
   told: RegExp;
+  /** Where the bug shows in few cases of the usual seed: one that meets such a case early. */
+  seed?: number;
 }
 
 /** One for each kind of property: what is parsed, what is counted, what is shown, what is let through. */
@@ -22,7 +24,9 @@ export const PLANTS: readonly Plant[] = [
     file: "serialization/hessian2/skip.ts",
     from: "if (depth == MAX_DEPTH)",
     to: "if (false)",
+    // What lies behind the stack is overwritten: a trap or a wrong answer, as the memory is laid out.
     told: /Trap|WrongRead|WrongBytes/,
+    seed: 31,
   },
   {
     what: "a gauge is not taken back",
