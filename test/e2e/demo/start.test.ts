@@ -2,7 +2,7 @@
 // ends it all.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -83,4 +83,15 @@ describe("npm start", LIMIT, () => {
     assert.equal(await demo.stop(30_000), "exit code 0", demo.lastLines());
     for (const port of ports) assert.equal(await portInUse(port), false, `port ${port}`);
   });
+});
+
+test("no script goes by way of the command tsx, which kills what a signal ends too slowly", () => {
+  // It waits 60 ms for a process to have noticed; a demo that is killed leaves its providers behind.
+  const { scripts } = JSON.parse(readFileSync(fromRoot("package.json"), "utf8"));
+  const lines = Object.entries<string>(scripts).map(([name, line]) => `${name}: ${line}`);
+  assert.ok(lines.some((line) => line.includes("node --import tsx")));
+  assert.deepEqual(
+    lines.filter((line) => line.replaceAll("--import tsx", "").includes("tsx ")),
+    [],
+  );
 });
