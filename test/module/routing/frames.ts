@@ -61,39 +61,33 @@ export function take(frame: Uint8Array): Taken {
   throw new Error(`serialization ${serialization}`);
 }
 
-/** The Hessian int at this place, if one is there. */
-function intAt(body: Uint8Array, at: number): number | undefined {
-  const code = body[at] ?? 0;
-  if (code >= 0x80 && code <= 0xbf) return code - 0x90;
-  if (code >= 0xc0 && code <= 0xcf) return ((code - 0xc8) << 8) + (body[at + 1] ?? 0);
-  const view = Buffer.from(body.buffer, body.byteOffset, body.length);
-  if (code >= 0xd0 && code <= 0xd7) return ((code - 0xd4) << 16) + view.readUInt16BE(at + 1);
-  return code === 0x49 ? view.readInt32BE(at + 1) : undefined;
+/** The entries of a map, if one is here; leaves the reader behind it. */
+function takeEntries(reader: HessianReader | JsonbReader): Entry[] {
+  const entries: Entry[] = [];
+  if (!reader.enterMap()) return entries;
+  while (!reader.leaveMap()) {
+    const start = reader.at;
+    const key = reader.isString ? reader.string() : (reader.skip(), null);
+    const valueAt = reader.at;
+    const text = reader.isString ? reader.string() : null;
+    reader.at = valueAt;
+    reader.skip();
+    entries.push({ key, text, bytes: reader.bytes.subarray(start, reader.at) });
+  }
+  return entries;
 }
 
 function takeHessian(body: Uint8Array): Omit<Taken, "header"> {
   const reader = new HessianReader(body);
   const names = Array.from({ length: 4 }, () => reader.string());
   // dubbox has a number here: -1 and a descriptor, or how many arguments there are and none.
-  const number = intAt(body, reader.at);
-  if (number !== undefined) reader.skip();
+  const number = reader.isInt ? reader.int() : undefined;
   const isCounted = number !== undefined && number !== -1;
   names.push(isCounted ? "" : reader.string());
   const headEnd = reader.at;
   for (let left = isCounted ? number : count(names[4]!); left > 0; left--) reader.skip();
   const argsEnd = reader.at;
-  const entries: Entry[] = [];
-  if (reader.enterMap()) {
-    while (!reader.leaveMap()) {
-      const start = reader.at;
-      const key = reader.isString ? reader.string() : (reader.skip(), null);
-      const valueAt = reader.at;
-      const text = reader.isString ? reader.string() : null;
-      reader.at = valueAt;
-      reader.skip();
-      entries.push({ key, text, bytes: body.subarray(start, reader.at) });
-    }
-  }
+  const entries = takeEntries(reader);
   return {
     head: body.subarray(0, headEnd),
     names,
@@ -115,22 +109,7 @@ function takeFastjson2(body: Uint8Array): Omit<Taken, "header"> {
   const headEnd = at;
   for (let left = count(names[4]!); left > 0; left--) field();
   const argsEnd = at;
-  const entries: Entry[] = [];
-  if (at < body.length) {
-    const bytes = field();
-    const reader = new JsonbReader(bytes);
-    if (reader.enterObject()) {
-      while (!reader.leaveObject()) {
-        const start = reader.at;
-        const key = reader.isString ? reader.string() : (reader.skip(), null);
-        const valueAt = reader.at;
-        const text = reader.isString ? reader.string() : null;
-        reader.at = valueAt;
-        reader.skip();
-        entries.push({ key, text, bytes: bytes.subarray(start, reader.at) });
-      }
-    }
-  }
+  const entries = at < body.length ? takeEntries(new JsonbReader(field())) : [];
   return {
     head: body.subarray(0, headEnd),
     names,

@@ -44,6 +44,11 @@ export class HessianReader {
     return code < 0x20 || (code >= 0x30 && code <= 0x33) || code === 0x52 || code === 0x53;
   }
 
+  get isInt(): boolean {
+    const { code } = this;
+    return code === 0x49 || (code >= 0x80 && code <= 0xd7);
+  }
+
   /** A string, or null. */
   string(): string | null {
     if (this.code === CODE.null) {
@@ -61,6 +66,17 @@ export class HessianReader {
       for (; units > 0; units--) text += this.#unit();
     }
     return text;
+  }
+
+  int(): number {
+    const code = this.#take();
+    if (code >= 0x80 && code <= 0xbf) return code - 0x90;
+    if (code >= 0xc0 && code <= 0xcf) return ((code - 0xc8) << 8) | this.#take();
+    if (code >= 0xd0 && code <= 0xd7) {
+      return ((code - 0xd4) << 16) | (this.#take() << 8) | this.#take();
+    }
+    if (code !== 0x49) throw new Error(`no int at ${this.at - 1}`);
+    return (this.#take() << 24) | (this.#take() << 16) | (this.#take() << 8) | this.#take();
   }
 
   /** Passes a value. */
@@ -86,15 +102,15 @@ export class HessianReader {
         return this.#pass((this.#take() << 8) | this.#take());
       case 0x43: {
         this.string();
-        const fields = this.#int();
+        const fields = this.int();
         for (let i = 0; i < fields; i++) this.string();
         this.#classes.push(fields);
         return this.skip();
       }
       case 0x4f:
-        return this.#fields(this.#int());
+        return this.#fields(this.int());
       case 0x51:
-        return void this.#int();
+        return void this.int();
       case 0x4d:
       case 0x55:
         this.#type();
@@ -104,9 +120,9 @@ export class HessianReader {
         return this.#untilEnd();
       case 0x56:
         this.#type();
-        return this.#values(this.#int());
+        return this.#values(this.int());
       case 0x58:
-        return this.#values(this.#int());
+        return this.#values(this.int());
       default:
         throw new Error(`no value begins with ${code.toString(16)}`);
     }
@@ -146,18 +162,7 @@ export class HessianReader {
 
   #type(): void {
     if (this.isString) this.string();
-    else this.#int();
-  }
-
-  #int(): number {
-    const code = this.#take();
-    if (code >= 0x80 && code <= 0xbf) return code - 0x90;
-    if (code >= 0xc0 && code <= 0xcf) return ((code - 0xc8) << 8) | this.#take();
-    if (code >= 0xd0 && code <= 0xd7) {
-      return ((code - 0xd4) << 16) | (this.#take() << 8) | this.#take();
-    }
-    if (code !== 0x49) throw new Error(`no int at ${this.at - 1}`);
-    return (this.#take() << 24) | (this.#take() << 16) | (this.#take() << 8) | this.#take();
+    else this.int();
   }
 
   /** One character, as Hessian's Java decoder reads it: by the lead byte alone. */

@@ -106,14 +106,14 @@ export class JsonbReader {
   }
 
   /** Enters an object; answers whether there is one. */
-  enterObject(): boolean {
+  enterMap(): boolean {
     const code = this.#take();
     if (code !== OBJECT && code !== NULL) throw new Error(`no object at ${this.at - 1}`);
     return code === OBJECT;
   }
 
   /** Whether the object that was entered ends here; then it is left. */
-  leaveObject(): boolean {
+  leaveMap(): boolean {
     if (this.code !== END) return false;
     this.at++;
     return true;
