@@ -58,13 +58,7 @@ export class Settings {
 
   /** A context that is written anew is an attachment that is rewritten. */
   rewriteForTraces(seed: u64): void {
-    let routing = this.routing;
-    if (!routing) {
-      routing = new Routing(seed);
-      this.routing = routing;
-    }
-    routing.rewrites = true;
-    routing.usesAttachments = true;
+    this.rewriting(seed);
   }
 
   /** Policies need whole requests, as rewriting does: everything of routing but rules of its own. */
@@ -76,6 +70,14 @@ export class Settings {
       this.policies = null;
       return;
     }
+    const routing = this.rewriting(seed);
+    routing.mustRead = policies.authorizes;
+    if (policies.usesAddress) routing.usesAddress = true;
+    if (policies.usesPrincipal) routing.usesPrincipal = true;
+  }
+
+  /** Routing that rewrites, with no rules of its own where the configuration has none. */
+  private rewriting(seed: u64): Routing {
     let routing = this.routing;
     if (!routing) {
       routing = new Routing(seed);
@@ -83,9 +85,7 @@ export class Settings {
     }
     routing.rewrites = true;
     routing.usesAttachments = true;
-    routing.mustRead = policies.authorizes;
-    if (policies.usesAddress) routing.usesAddress = true;
-    if (policies.usesPrincipal) routing.usesPrincipal = true;
+    return routing;
   }
 
   /** Gives everything back. */

@@ -20,9 +20,8 @@ export const SCOPE_RECORD: u32 = 2;
 
 /** `Resource.attributes` */
 export const RESOURCE_ATTRIBUTES: u32 = 1;
-/** `InstrumentationScope.name` and `.version` */
+/** `InstrumentationScope.name` */
 export const SCOPE_NAME: u32 = 1;
-export const SCOPE_VERSION: u32 = 2;
 
 /** Fields of `Span`. */
 export const enum SpanField {
