@@ -2,23 +2,8 @@
 // configuration in docs/policies.md is one.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
-import { Ajv2020 } from "ajv/dist/2020.js";
-import { parse as parseYaml } from "yaml";
-import { Vm } from "../../emulator/emulator.ts";
-import { MODULE_UNDER_TEST } from "../routing/setup.ts";
-
-const SCHEMA = new URL("../../../docs/configuration.schema.json", import.meta.url);
-const GUIDE = new URL("../../../docs/policies.md", import.meta.url);
-const validate = new Ajv2020({ strict: true }).compile(
-  JSON.parse(readFileSync(SCHEMA, "utf8")) as object,
-);
-const vm = Vm.load(MODULE_UNDER_TEST);
-
-function refusal(document: unknown): string | undefined {
-  return vm.plugin({ config: JSON.stringify(document) }).refused?.map((line) => line.message)[0];
-}
+import { accepted, guideIsAccepted, refusal, validate } from "../configuration_checks.ts";
 
 const P = "$.policies[0]";
 const one = (policy: object): object => ({ policies: [{ name: "p", ...policy }] });
@@ -102,8 +87,7 @@ const BAD: [object, string, string, string][] = [
 describe("the schema and the module agree", () => {
   for (const document of GOOD) {
     test(`on ${JSON.stringify(document).slice(0, 120)}`, () => {
-      assert.equal(refusal(document), undefined);
-      assert.ok(validate(document), JSON.stringify(validate.errors));
+      accepted(document);
     });
   }
   for (const [document, path, value, expected] of BAD) {
@@ -125,11 +109,5 @@ test("more limits of concurrency than a call has bits are refused", () => {
 });
 
 test("each configuration in the guide is one", () => {
-  const blocks = [...readFileSync(GUIDE, "utf8").matchAll(/```yaml\n(policies:\n[\s\S]*?)```/g)];
-  assert.ok(blocks.length >= 1);
-  for (const [, text] of blocks) {
-    const document = parseYaml(text!) as unknown;
-    assert.equal(refusal(document), undefined, text);
-    assert.ok(validate(document), `${text}${JSON.stringify(validate.errors)}`);
-  }
+  guideIsAccepted("policies.md", "policies", 1);
 });
