@@ -2,7 +2,7 @@
 // same client is answered again.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { startProcess } from "../../harness/processes.ts";
+import { startProcess, type ManagedProcess } from "../../harness/processes.ts";
 import { fromRoot } from "../../harness/repository.ts";
 import { ANSWERED, SHORT_MS, summary, type Outcome } from "./client.ts";
 import type { Method } from "./methods.ts";
@@ -88,12 +88,7 @@ export const PROVIDER_SCENES: readonly Scene[] = [
   {
     name: "client killed (kill -9) in mid-call",
     play: async (stage) => {
-      const script = fromRoot("test/faults/silent_caller.ts");
-      const args = ["--import", "tsx", script, String(stage.ports.listener), "3"];
-      const caller = startProcess({ name: "caller", command: process.execPath, args });
-      await caller.waitUntil("waiting", READY_MS, () => caller.log.includes("waits"));
-      await stage.providerHas(3, "keepSilent");
-      await stage.until("the calls in flight", async () => (await stage.counts()).active === 3);
+      const caller = await startSilentCaller(stage);
       stage.mark();
       caller.kill("SIGKILL");
       await stage.until("their end", async () => (await stage.counts()).active === 0);
@@ -105,12 +100,7 @@ export const PROVIDER_SCENES: readonly Scene[] = [
     name: "client killed (kill -9) while the provider hangs (SIGSTOP)",
     play: async (stage) => {
       const before = await stage.providerConnections();
-      const script = fromRoot("test/faults/silent_caller.ts");
-      const args = ["--import", "tsx", script, String(stage.ports.listener), "3"];
-      const caller = startProcess({ name: "caller", command: process.execPath, args });
-      await caller.waitUntil("waiting", READY_MS, () => caller.log.includes("waits"));
-      await stage.providerHas(3, "keepSilent");
-      await stage.until("the calls in flight", async () => (await stage.counts()).active === 3);
+      const caller = await startSilentCaller(stage);
       stage.provider.kill("SIGSTOP");
       stage.mark();
       caller.kill("SIGKILL");
@@ -138,6 +128,17 @@ function cut(name: string, method: Method): Scene[] {
     return thenAnswered(stage, sees);
   };
   return [{ name: `provider ${name}`, aborts: ["dubbo_proxy"], play }];
+}
+
+/** A client of its own process, with three calls in flight that nobody will answer. */
+async function startSilentCaller(stage: Stage): Promise<ManagedProcess> {
+  const script = fromRoot("test/faults/silent_caller.ts");
+  const args = ["--import", "tsx", script, String(stage.ports.listener), "3"];
+  const caller = startProcess({ name: "caller", command: process.execPath, args });
+  await caller.waitUntil("waiting", READY_MS, () => caller.log.includes("waits"));
+  await stage.providerHas(3, "keepSilent");
+  await stage.until("the calls in flight", async () => (await stage.counts()).active === 3);
+  return caller;
 }
 
 async function over(stage: Stage, calls: Promise<Outcome[]>): Promise<Outcome[]> {
