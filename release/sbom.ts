@@ -26,7 +26,11 @@ export function sbomOf(hash: string): string {
     "--sbom-format=cyclonedx",
     "--sbom-type=application",
   ];
-  const all = JSON.parse(execFileSync("npm", args, { cwd: ROOT, encoding: "utf8" }));
+  // The npm that runs us, not the first in PATH: that one is a tool's, of 2022, and knows no `sbom`.
+  const npm = process.env.npm_execpath;
+  if (npm === undefined) throw new Error("the bill of materials needs npm: `npm run release`");
+  const written = execFileSync(process.execPath, [npm, ...args], { cwd: ROOT, encoding: "utf8" });
+  const all = JSON.parse(written);
   // By version too: a tool may have brought an older compiler along.
   const { devDependencies } = JSON.parse(readFileSync(fromRoot("package.json"), "utf8"));
   const components = (all.components as Component[]).filter(

@@ -20,12 +20,16 @@ import { openIstio, type Istio } from "./istioctl.ts";
 
 const LIMIT = { timeout: 180_000 };
 const ANNOTATION = "sidecar.istio.io/extraStatTags";
-/** With version and group, so that every label occurs. */
+/** With all labels that are off by default, a rule, and a policy that only counts: every label occurs. */
 const CONFIGURATION = {
-  metrics: { labels: ["interface", "method", "version", "group"] },
+  metrics: { labels: ["interface", "method", "version", "group", "application"] },
   routing: { rules: [{ name: "all", attachments: { set: [{ name: "seen", value: "yes" }] } }] },
+  policies: [{ name: "nobody", authorize: "deny", enforce: false }],
 };
-const CALL: Request = { version: "1.0.0", extraAttachments: { group: "blue" } };
+const CALL: Request = {
+  version: "1.0.0",
+  extraAttachments: { group: "blue", "remote.application": "shop" },
+};
 /** dubbo_proxy's own counter, which Istio keeps back unless it is told not to. */
 const OWN = "envoy_dubbo_dubbo_incomming_stats_request";
 
