@@ -31,17 +31,20 @@ const ROOM: u32 = 171;
 class PropagatedKey {
   readonly wanted: WantedAttachment;
   private set: SetAttachment;
-  private value: Span = new Span();
+  private value: Span;
   /** The key as Brave spells it, as long as the one in lower case. */
   private spelling: usize;
 
   /** @param spelling the key, as it is written if the caller did not write it in lower case */
   constructor(spelling: string, query: AttachmentQuery, change: AttachmentChange) {
     const wanted = query.wantText(spelling);
+    const bytes = heap.alloc(wanted.keyLength);
+    memory.copy(bytes, changetype<usize>(String.UTF8.encode(spelling)), wanted.keyLength);
+    const value = new Span();
     this.wanted = wanted;
-    this.spelling = heap.alloc(wanted.keyLength);
-    memory.copy(this.spelling, changetype<usize>(String.UTF8.encode(spelling)), wanted.keyLength);
-    this.set = change.set(wanted, this.spelling, wanted.keyLength, this.value, false);
+    this.value = value;
+    this.spelling = bytes;
+    this.set = change.set(wanted, bytes, wanted.keyLength, value, false);
   }
 
   /** Whether the caller wrote it. */
