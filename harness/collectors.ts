@@ -18,6 +18,8 @@ export const JAEGER_BINARY = process.env.JAEGER_BIN || join(BUILD, "jaeger");
 
 const READY_MS = 20_000;
 const ASK_MS = 5000;
+/** Jaeger would tell port 4317 of its own requests, and wait at its end for who listens there. */
+const QUIET = { OTEL_TRACES_SAMPLER: "always_off" };
 /** Traces that Jaeger keeps in memory. */
 const MOST_TRACES = 10_000;
 
@@ -98,7 +100,7 @@ async function start(
   const receivers = { otlp: { protocols: { http: { endpoint: local(otlpPort) } } } };
   // JSON is YAML too.
   writeFileSync(file, JSON.stringify({ receivers, ...config }));
-  const process = startProcess({ name, command, args: ["--config", file] });
+  const process = startProcess({ name, command, args: ["--config", file], env: QUIET });
   const stop = async (): Promise<void> => {
     await process.stop();
   };

@@ -26,6 +26,8 @@ export interface StartedDemo {
 
 /** How long its start may take. */
 export const START_MS = 60_000;
+/** How long its end may take, part by part; killed before it would leave its parts behind. */
+const STOP_MS = 30_000;
 
 /** Starts it, with these further options, and waits until it is up. */
 export async function startDemo(options: string[] = []): Promise<StartedDemo> {
@@ -53,7 +55,7 @@ export async function startDemo(options: string[] = []): Promise<StartedDemo> {
     cwd: ROOT,
   });
   const stop = async (): Promise<void> => {
-    await demo.stop();
+    await demo.stop(STOP_MS);
     rmSync(folder, { recursive: true });
   };
   try {
