@@ -146,8 +146,8 @@ function lastSlash(start: usize, end: usize): usize {
 function mayRename(value: Span, keys: AttachmentChange): bool {
   for (let i: u32 = 0; i < value.length; i++) {
     const byte = load<u8>(value.start + i);
-    // Escapes of a URL's (a plus is a space) and of JSON's, and everything that is not ASCII.
-    if (byte == 0x25 || byte == 0x2b || byte == 0x5c || byte < 0x20 || byte > 0x7e) return true;
+    // Escapes of a URL's and of JSON's, and everything that is not ASCII. A plus is a space, which no key has.
+    if (byte == 0x25 || byte == 0x5c || byte < 0x20 || byte > 0x7e) return true;
   }
   let dropped = keys.drops;
   while (dropped) {
