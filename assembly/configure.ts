@@ -4,11 +4,16 @@
 import { NodeMetadata } from "./config/node_metadata";
 import { ConfigReader } from "./config/reader";
 import { hashSeed, setPlugin } from "./contexts";
+import { asciiOf } from "./host/ascii";
 import { BufferType, fetch, lastLength } from "./host/buffers";
 import { log, LogLevel } from "./host/log";
 import { nodeMetadata } from "./host/properties";
+import { readShared, writeShared } from "./host/shared_data";
 import { setTickPeriod } from "./host/timer";
 import { FLUSH_PERIOD, Plugin } from "./plugin";
+
+/** Shared data under this key: it was said that `vm_config` is no place for a configuration. */
+const WARNED_KEY = "vm_configuration";
 
 /**
  * Makes the plugin of root context `rootId` from the `size` bytes of configuration that the host
@@ -41,9 +46,15 @@ export function configure(rootId: u32, size: u32): bool {
 /**
  * A configuration of `size` bytes stands in `vm_config`, one level too deep: the VM has none of its own, and
  * the plugin runs with defaults.
+ *
+ * Said once for all root contexts and workers with the same `vm_id`: Envoy starts a first VM before those of its
+ * workers.
  */
 export function warnOfVmConfiguration(size: u32): void {
   if (size == 0) return;
+  const key = asciiOf(WARNED_KEY);
+  if (readShared(key, WARNED_KEY.length) != 0) return;
+  writeShared(key, WARNED_KEY.length, key, 1);
   log(
     LogLevel.WARN,
     "dubbo: vm_config.configuration is not read; the filter's configuration belongs beside vm_config, not into it",

@@ -1,6 +1,7 @@
 /**
  * Which context id of the host means what: plugins (root contexts), connections and HTTP calls of one VM.
  */
+import { Callback, noteCallback, noteCallDone, noteConnectionDone, noteContext } from "./callbacks";
 import { Plugin } from "./plugin";
 import { InFlightTable } from "./ledger/in_flight";
 import { Connection } from "./connection/connection";
@@ -9,7 +10,6 @@ import { isRefused, readCall } from "./http/call_start";
 import { HttpCall } from "./http/http_call";
 import { HttpRequest } from "./http/http_request";
 import { now } from "./host/clock";
-import { log, LogLevel } from "./host/log";
 import { HashTable } from "./wire/hash_table";
 
 /** A root context; it has a plugin once its configuration was accepted. */
@@ -39,8 +39,6 @@ class Contexts {
   /** The context that was made last, if it is no root context, and its root. */
   pendingId: u32 = 0;
   pendingRoot: u32 = 0;
-  /** Contexts that the next callback did not claim, as long as none has claimed any. */
-  unclaimed: u32 = 0;
   calls: InFlightTable;
   /** For all hashes of the VM: peers must not know it. */
   seed: u64;
@@ -75,23 +73,13 @@ export function createContext(id: u32, rootId: u32): void {
   }
   all.pendingId = id;
   all.pendingRoot = rootId;
-  if (all.unclaimed > MOST_UNCLAIMED || all.unclaimed++ != MOST_UNCLAIMED) return;
-  log(
-    LogLevel.WARN,
-    "dubbo: contexts are made, but neither proxy_on_new_connection nor proxy_on_request_headers comes: " +
-      "allowed_capabilities must list Envoy's callbacks too",
-  );
+  noteContext(all.seed);
 }
-
-/** Contexts without a claim after which that is said: streams that never get headers come one by one. */
-const MOST_UNCLAIMED: u32 = 20;
-/** A context was claimed: the host may call what it must. */
-const CLAIMED: u32 = 0xffffffff;
 
 /** Context `id`, which was made last, is a connection. */
 export function startConnection(id: u32): void {
   const all = contexts();
-  all.unclaimed = CLAIMED;
+  noteCallback(Callback.CLAIM);
   const plugin = pendingPlugin(id);
   if (!plugin) return;
   const routing = plugin.settings.routing;
@@ -105,7 +93,7 @@ export function startConnection(id: u32): void {
  * @returns whether it goes on; if not, Envoy answers it
  */
 export function startStream(id: u32): bool {
-  contexts().unclaimed = CLAIMED;
+  noteCallback(Callback.CLAIM);
   const plugin = pendingPlugin(id);
   if (!plugin) return true;
   const all = contexts();
@@ -147,8 +135,10 @@ export function connectionOf(id: u32): Connection | null {
 
 /** Context `id` has done its work: a connection or call is counted to its end, a plugin flushed. */
 export function endContext(id: u32): void {
+  noteCallback(Callback.DONE);
   const connection = connectionOf(id);
   if (connection) {
+    noteConnectionDone();
     contexts().connections.remove(connection);
     const routed = connection.asRouted;
     if (routed != 0) changetype<RoutedConnection>(routed).endRouted();
@@ -157,6 +147,7 @@ export function endContext(id: u32): void {
   }
   const call = httpCallOf(id);
   if (call) {
+    noteCallDone();
     const all = contexts();
     all.httpCalls.remove(call);
     call.end();

@@ -3,6 +3,7 @@
  *
  * Source: proxy-wasm ABI 0.2.1 for network and HTTP filters. This is the only file with exports to the host.
  */
+import { Callback, noteCallback, noteClose, noteUpstreamData } from "./callbacks";
 import { configure, warnOfVmConfiguration } from "./configure";
 import {
   connectionOf,
@@ -55,6 +56,7 @@ export function proxy_on_configure(rootId: u32, configurationSize: u32): u32 {
 }
 
 export function proxy_on_tick(rootId: u32): void {
+  noteCallback(Callback.TICK);
   const plugin = pluginOf(rootId);
   if (!plugin) return;
   plugin.onTick();
@@ -76,6 +78,7 @@ export function proxy_on_new_connection(id: u32): u32 {
 }
 
 export function proxy_on_downstream_data(id: u32, size: u32, endOfStream: u32): u32 {
+  noteCallback(Callback.DOWNSTREAM_DATA);
   const connection = connectionOf(id);
   if (!connection) return CONTINUE;
   if (endOfStream != 0) connection.onDownstreamEnd();
@@ -89,6 +92,7 @@ export function proxy_on_downstream_data(id: u32, size: u32, endOfStream: u32): 
 }
 
 export function proxy_on_upstream_data(id: u32, size: u32, endOfStream: u32): u32 {
+  noteUpstreamData();
   const connection = connectionOf(id);
   if (!connection) return CONTINUE;
   connection.onUpstreamData(size, endOfStream != 0);
@@ -97,6 +101,7 @@ export function proxy_on_upstream_data(id: u32, size: u32, endOfStream: u32): u3
 }
 
 export function proxy_on_downstream_connection_close(id: u32, peer: u32): void {
+  noteClose();
   const connection = connectionOf(id);
   if (!connection) return;
   if (peer == PEER_LOCAL) connection.onEnd(ClosedBy.LOCAL);
@@ -133,6 +138,7 @@ export function proxy_on_request_trailers(id: u32, _count: u32): u32 {
 }
 
 export function proxy_on_response_headers(id: u32, _count: u32, endOfStream: u32): u32 {
+  noteCallback(Callback.RESPONSE_HEADERS);
   const call = httpCallOf(id);
   if (!call) return CONTINUE;
   if (endOfStream == 0) call.onResponseHeaders();

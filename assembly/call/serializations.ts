@@ -2,7 +2,8 @@
  * What serializations are called: label `dubbo_serialization`.
  *
  * Source: org.apache.dubbo.common.serialize.Constants of Dubbo 2.7.23, 3.2.16 and 3.3.6 (the ids are
- * `…_SERIALIZATION_ID`); 17 and 24 were never given out there.
+ * `…_SERIALIZATION_ID`); 17 and 24 were never given out there. dubbo-go 3.3.2 knows 2, and 21 for its
+ * own protobuf (common/constant/serialization.go).
  */
 import { JSON_TEXT } from "../dubbo/tables";
 

@@ -26,6 +26,10 @@ import {
   SERVICE_PREFIX_LENGTH,
 } from "./http_request";
 
+const PATH_HEADER = ":path";
+const SLASH: u8 = 0x2f;
+const COLON: u8 = 0x3a;
+const CHANGED_PATH = new Span();
 /** Room for `tri-service-version`. */
 const NAME = memory.data(19);
 
@@ -70,16 +74,23 @@ function protectOtherNames(routing: Routing, request: HttpRequest): void {
     if (wanted.found != 0) removeHeader(HeaderMap.REQUEST_HEADERS, wanted.key, wanted.keyLength);
     dropped = dropped.next;
   }
+  let protectsGroup = false;
+  let protectsVersion = false;
   dropped = routing.protectedKeys.drops;
   while (dropped) {
     const wanted = dropped.wanted;
     if (isServiceKey(wanted.key, wanted.keyLength)) {
       const isGroup = wanted.keyLength == GROUP_LENGTH;
+      if (isGroup) protectsGroup = true;
+      else protectsVersion = true;
       if (isGroup ? request.hasPlainGroup : request.hasPlainVersion) {
         removeHeader(HeaderMap.REQUEST_HEADERS, wanted.key, wanted.keyLength);
       }
     }
     dropped = dropped.next;
+  }
+  if (request.isGrpcType && (protectsGroup || protectsVersion)) {
+    protectPath(request.path, protectsGroup, protectsVersion);
   }
   const renames = routing.renames;
   if (!renames || renames.found == 0) return;
@@ -90,13 +101,52 @@ function protectOtherNames(routing: Routing, request: HttpRequest): void {
 }
 
 /**
+ * Takes out of `path` what may be a group and a version to Dubbo Java's providers. They look a gRPC call's service
+ * up by all that stands before the method, and its key is
+ *
+ *     <group>/<interface>:<version>
+ *
+ * so what stands before the interface may be a group as well as a context path (TriplePathResolver of 3.3.6).
+ */
+function protectPath(path: Span, group: bool, version: bool): void {
+  const start = path.start;
+  const end = start + path.length;
+  const method = lastSlash(start, end);
+  let nameEnd = method;
+  if (version) {
+    nameEnd = start;
+    while (nameEnd < method && load<u8>(nameEnd) != COLON) nameEnd++;
+  }
+  const from = group ? lastSlash(start, nameEnd) : start;
+  if (from == start && nameEnd == method) return;
+  const nameLength = <u32>(nameEnd - from);
+  const methodLength = <u32>(end - method);
+  const length = nameLength + methodLength;
+  const bytes = heap.alloc(length);
+  memory.copy(bytes, from, nameLength);
+  memory.copy(bytes + nameLength, method, methodLength);
+  CHANGED_PATH.set(bytes, length);
+  setHeader(HeaderMap.REQUEST_HEADERS, asciiOf(PATH_HEADER), PATH_HEADER.length, CHANGED_PATH);
+  heap.free(bytes);
+}
+
+/** The last slash from `start` to `end`, or `start` where there is none. */
+function lastSlash(start: usize, end: usize): usize {
+  let p = end;
+  while (p > start) {
+    if (load<u8>(--p) == SLASH) return p;
+  }
+  return start;
+}
+
+/**
  * Whether the JSON object at `value`, by which a provider gives headers other names, may name a protected
  * key: it is written as it is, or in a way that is not plain.
  */
 function mayRename(value: Span, keys: AttachmentChange): bool {
   for (let i: u32 = 0; i < value.length; i++) {
     const byte = load<u8>(value.start + i);
-    // Escapes of a URL's and of JSON's, and everything that is not ASCII.
+    // Escapes of a URL's and of JSON's, and everything that is not ASCII. A plus is a space, which no key has.
     if (byte == 0x25 || byte == 0x5c || byte < 0x20 || byte > 0x7e) return true;
   }
   let dropped = keys.drops;

@@ -5,6 +5,7 @@
  *     POST /<interface>/<method>     application/json, proto, hessian2, msgpack, triple+wrapper, and a
  *                                    header tri-… or triple-protocol-version: Triple's plain HTTP form
  *     POST /<context>/<interface>/<method>   the same behind a context path, of which nothing is told
+ *     POST /<interface>:<version>/<method>   the same as Dubbo Java's providers take it in gRPC's framing
  *
  * Sources: https://dubbo.apache.org/en/overview/reference/protocols/triple-spec and
  * org.apache.dubbo.rpc.protocol.tri.TripleHeaderEnum for the headers. A plain form without any header
@@ -50,6 +51,7 @@ const LENGTHS: u32 = 8;
 const SLASH: u8 = 0x2f;
 const QUESTION_MARK: u8 = 0x3f;
 const DOT: u8 = 0x2e;
+const COLON: u8 = 0x3a;
 
 /** Whether the attachment with this key is a header `tri-service-…` over HTTP, and not its own. */
 export function isServiceKey(key: usize, length: u32): bool {
@@ -74,6 +76,10 @@ export class HttpRequest {
   /** Whether there are headers `group` and `version`, which dubbo-go takes for the attachments. */
   hasPlainGroup: bool = false;
   hasPlainVersion: bool = false;
+  /** All of `:path`. */
+  path: Span = new Span();
+  /** Whether the content type is gRPC's, also of what is no call. */
+  isGrpcType: bool = false;
   private contentType: Span = new Span();
   private isPost: bool = false;
   private pairs: Span = new Span();
@@ -92,6 +98,7 @@ export class HttpRequest {
     this.version.clear();
     this.group.clear();
     this.application.clear();
+    this.path.clear();
     this.contentType.clear();
     this.protocol = Protocol.GRPC;
     this.isPost = false;
@@ -100,6 +107,7 @@ export class HttpRequest {
     if (query) query.clear();
     this.readPairs(query);
     let form = this.readForm();
+    this.isGrpcType = form == Form.GRPC || form == Form.GRPC_WEB;
     if (form == Form.PLAIN && !(this.isPost && this.protocol == Protocol.TRI)) form = Form.NONE;
     if (this.interfaceName.length == 0) form = Form.NONE;
     this.form = form;
@@ -135,8 +143,10 @@ export class HttpRequest {
     const start = key.start;
     const length = key.length;
     if (load<u8>(start) == 0x3a) {
-      if (sameAscii(start, length, ":path")) this.readPath();
-      else if (sameAscii(start, length, ":method")) {
+      if (sameAscii(start, length, ":path")) {
+        this.path.point(value);
+        this.readPath();
+      } else if (sameAscii(start, length, ":method")) {
         this.isPost = sameAscii(value.start, value.length, "POST");
       }
       return;
@@ -194,7 +204,9 @@ export class HttpRequest {
       while (p < slash && load<u8>(p) != DOT) p++;
       if (p == slash) return;
     }
-    this.interfaceName.set(slashBefore + 1, <u32>(slash - slashBefore - 1));
+    let nameEnd = slashBefore + 1;
+    while (nameEnd < slash && load<u8>(nameEnd) != COLON) nameEnd++;
+    this.interfaceName.set(slashBefore + 1, <u32>(nameEnd - slashBefore - 1));
     this.method.set(slash + 1, <u32>(end - slash - 1));
   }
 

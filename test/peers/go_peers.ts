@@ -1,6 +1,9 @@
 // Runs the dubbo-go provider and consumer of dubbo-go/ as child processes and reads their reports.
 
+import type { TestContext } from "node:test";
 import { freePorts } from "../../harness/ports.ts";
+import { startProcess } from "../../harness/processes.ts";
+import { accepts } from "../../harness/readiness.ts";
 import { goCommand } from "./go_build.ts";
 import { runPeerConsumer, startPeerProvider, type PeerProvider } from "./peer_process.ts";
 import type { Report } from "./report.ts";
@@ -44,6 +47,17 @@ export async function startGoProvider(options: ProviderOptions = {}): Promise<Pe
   if (options.mark !== undefined) args.push("-mark", options.mark);
   if (options.heartbeat !== undefined) args.push("-heartbeat", options.heartbeat);
   return startPeerProvider({ name: "dubbo-go provider", command, args }, port, admin, START_MS);
+}
+
+/** Starts a dubbo-go Triple provider for as long as the test runs; resolved with its port, once it serves. */
+export async function startGoTripleProvider(t: TestContext): Promise<number> {
+  const command = await goCommand("tripleprovider");
+  const [port] = (await freePorts(1)) as [number];
+  const args = ["-port", `${port}`];
+  const provider = startProcess({ name: "dubbo-go Triple provider", command, args });
+  t.after(() => provider.stop());
+  await provider.waitUntil("ready", START_MS, () => accepts(port));
+  return port;
 }
 
 /**

@@ -75,9 +75,15 @@ async function build(release: JavaRelease): Promise<void> {
   }
   const files = readdirSync(sources, { recursive: true, encoding: "utf8" });
   const paths = files.filter((file) => file.endsWith(".java")).map((file) => join(sources, file));
-  if (release.startsWith("2.6.")) paths.forEach(asAlibaba);
+  const isAlibaba = release.startsWith("2.6.");
+  if (isAlibaba) paths.forEach(asAlibaba);
   const options = ["-encoding", "UTF-8", "-proc:none", "-cp", join(libraries, "*"), "-d", classes];
   await run("javac", [...options, ...paths]);
+  // Dubbo's own list of extensions: a file with the interface's name.
+  const extensions = join(classes, "META-INF", "dubbo");
+  mkdirSync(extensions, { recursive: true });
+  const filter = `${isAlibaba ? "com.alibaba" : "org.apache"}.dubbo.rpc.Filter`;
+  writeFileSync(join(extensions, filter), "echo=interop.Echo\n");
 }
 
 /** Up to 2.6 Dubbo's classes have the same names in Alibaba's package. */

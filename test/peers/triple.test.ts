@@ -5,15 +5,13 @@ import assert from "node:assert/strict";
 import { before, describe, test, type TestContext } from "node:test";
 import type { Json } from "../../harness/envoy_config.ts";
 import type { EnvoyProcess } from "../../harness/envoy_process.ts";
-import { freePorts } from "../../harness/ports.ts";
 import { startProcess } from "../../harness/processes.ts";
-import { accepts } from "../../harness/readiness.ts";
 import { Expected } from "../e2e/envoy_series.ts";
 import { goCommand } from "./go_build.ts";
+import { startGoTripleProvider } from "./go_peers.ts";
 import { awaitTripleSeries, startTripleEnvoy } from "./triple_between.ts";
 
 const CALLS = 20;
-const START_MS = 10_000;
 const TEST = { timeout: 120_000 };
 const SERVICE = { interface: "com.k8s.Test.TripleProvider", version: "1.0.0", group: "blue" };
 
@@ -90,13 +88,7 @@ async function start(
   concurrency: number,
   routing?: Json,
 ): Promise<{ envoy: EnvoyProcess; port: number }> {
-  const [serverPort] = (await freePorts(1)) as [number];
-  const args = ["-port", `${serverPort}`];
-  const command = await goCommand("tripleprovider");
-  const provider = startProcess({ name: "dubbo-go Triple provider", command, args });
-  t.after(() => provider.stop());
-  await provider.waitUntil("ready", START_MS, () => accepts(serverPort));
-  return startTripleEnvoy(t, serverPort, { concurrency, routing });
+  return startTripleEnvoy(t, await startGoTripleProvider(t), { concurrency, routing });
 }
 
 /** Runs the consumer to its end. */

@@ -84,6 +84,14 @@ describe("a rule", () => {
     }
   });
 
+  test("matches the interface also where the path has a version behind it", () => {
+    const match = { interface: { exact: "com.k8s.User" } };
+    const { plugin, vm } = startTriple({ routing: { rules: [{ match }] } });
+    unary(plugin, { path: "/blue/com.k8s.User:1.0/GetUser" });
+    assert.equal(counted(vm, "dubbo_routed_requests_total"), 1);
+    assert.equal(counted(vm, "dubbo_requests_total", 'dubbo_interface="com.k8s.User"'), 1);
+  });
+
   test("without tri-… the version is 0.0.0 and the group empty", () => {
     const match = { version: { exact: "0.0.0" }, group: { exact: "" } };
     const { plugin, vm } = startTriple({ routing: { rules: [{ match }] } });
@@ -222,6 +230,30 @@ describe("protected keys", () => {
       ["tri-header-convert", '{"x":"kept"}'],
     ];
     assert.deepEqual(goesOn(plugin, {}, twice), []);
+  });
+
+  test("group and version are not in the path of a gRPC call either", () => {
+    for (const [keys, path, wanted] of [
+      [["group", "version"], "/blue/a.B:1.0/m", "/a.B/m"],
+      [["group", "version"], "/blue/B:1.0/m", "/B/m"],
+      [["group", "version"], "/a.B:1/0/m", "/a.B/m"],
+      [["group", "version"], "/x/blue/a.B/m?q", "/a.B/m?q"],
+      [["group", "version"], "/a.B/m", "/a.B/m"],
+      [["group", "version"], "/m", "/m"],
+      [["group"], "/blue/a.B:1.0/m", "/a.B:1.0/m"],
+      [["version"], "/blue/a.B:1.0/m", "/blue/a.B/m"],
+      [["dubbo-route"], "/blue/a.B:1.0/m", "/blue/a.B:1.0/m"],
+    ] as const) {
+      const { plugin } = startTriple({ routing: { protected: keys } });
+      const pathOf = (contentType: string): string => {
+        const stream = plugin.openStream();
+        const sent = stream.request(headersOf({ path, contentType }));
+        stream.end();
+        return new Map(sent).get(":path")!;
+      };
+      assert.equal(pathOf("application/grpc"), wanted, `${keys.join()} ${path}`);
+      assert.equal(pathOf("application/json"), path);
+    }
   });
 
   test("of an application take Triple's own header for it along", () => {

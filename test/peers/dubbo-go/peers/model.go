@@ -22,11 +22,13 @@ const (
 	OrderGroup     = "blue"
 )
 
-// Ids that make GetUser and GetOrder answer something else than a value. An id that begins
-// with SlowPrefix goes on with the milliseconds to wait before the value.
+// Ids that make GetUser and GetOrder answer something else than a value, and GetUser the
+// attachments that came. An id that begins with SlowPrefix goes on with the milliseconds to wait
+// before the value.
 const (
 	NullID     = "null"
 	ErrorID    = "error"
+	EchoID     = "echo"
 	SlowPrefix = "slow-"
 )
 

@@ -14,7 +14,7 @@ import (
 type UserProvider struct{}
 
 // GetUser answers by id: nothing, a business exception, or a user, perhaps slowly.
-func (*UserProvider) GetUser(_ context.Context, id string) (*peers.User, error) {
+func (*UserProvider) GetUser(ctx context.Context, id string) (*peers.User, error) {
 	time.Sleep(peers.WaitOf(id))
 	switch id {
 	case peers.NullID:
@@ -22,7 +22,11 @@ func (*UserProvider) GetUser(_ context.Context, id string) (*peers.User, error) 
 	case peers.ErrorID:
 		return nil, fmt.Errorf("no user has the id %q", id)
 	}
-	return describeUser(&peers.User{ID: id, Name: "user-" + id}), nil
+	name := "user-" + id
+	if id == peers.EchoID {
+		name = peers.Echo(ctx, "")
+	}
+	return describeUser(&peers.User{ID: id, Name: name}), nil
 }
 
 // SetUser gives the user back with this provider's name on it.

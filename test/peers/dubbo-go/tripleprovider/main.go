@@ -105,7 +105,7 @@ func serviceInfo() *common.ServiceInfo {
 
 // Greet answers the unary call.
 func (*Handler) Greet(
-	_ context.Context, request *wrapperspb.StringValue,
+	ctx context.Context, request *wrapperspb.StringValue,
 ) (*wrapperspb.StringValue, error) {
 	name := request.GetValue()
 	switch name {
@@ -113,6 +113,9 @@ func (*Handler) Greet(
 		return nil, triple_protocol.NewError(triple_protocol.CodeNotFound, errors.New("no such name"))
 	case peers.Broken:
 		return nil, errors.New("as asked")
+	}
+	if name == peers.EchoID {
+		name = peers.Echo(ctx, "")
 	}
 	return peers.Text("Hello " + name), nil
 }

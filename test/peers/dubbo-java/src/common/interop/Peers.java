@@ -14,9 +14,14 @@ final class Peers {
   /** Orders are exported under both, so that both kinds of service key are on the wire. */
   static final String ORDER_VERSION = "1.0.0";
   static final String ORDER_GROUP = "blue";
+  /** Users are exported under these too, which nobody calls but who forges them. */
+  static final String CANARY_VERSION = "2.0.0";
+  static final String CANARY_GROUP = "canary";
   /** Ids that are answered with something else than a value. */
   static final String NULL_ID = "null";
   static final String ERROR_ID = "error";
+  /** Answered with the attachments that came as the name, see {@link Echo}. */
+  static final String ECHO_ID = "echo";
   /** The attachment that every call of the consumer carries. */
   static final String MARK_KEY = "x-interop";
   private static final int TIMEOUT_MS = 10_000;

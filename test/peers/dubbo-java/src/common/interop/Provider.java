@@ -36,6 +36,9 @@ public final class Provider {
     ProtocolConfig protocol = new ProtocolConfig(Peers.argument(arguments, "protocol", "dubbo"));
     protocol.setPort(Integer.parseInt(Peers.argument(arguments, "port", "20000")));
     ServiceConfig<UserProvider> users = service(UserProvider.class, new Users());
+    ServiceConfig<UserProvider> canary = service(UserProvider.class, new Users());
+    canary.setVersion(Peers.CANARY_VERSION);
+    canary.setGroup(Peers.CANARY_GROUP);
     ServiceConfig<OrderProvider> orders = service(OrderProvider.class, new Orders());
     orders.setVersion(Peers.ORDER_VERSION);
     orders.setGroup(Peers.ORDER_GROUP);
@@ -45,7 +48,7 @@ public final class Provider {
       onward = Peers.reference(UserProvider.class, protocol.getName() + "://" + address);
       references.add(onward);
     }
-    Dubbo.start("interop-provider", protocol, List.of(users, orders), references);
+    Dubbo.start("interop-provider", protocol, List.of(users, canary, orders), references);
 
     int port = Integer.parseInt(Peers.argument(arguments, "admin", "20001"));
     HttpServer admin =
@@ -66,6 +69,7 @@ public final class Provider {
     ServiceConfig<T> service = new ServiceConfig<>();
     service.setInterface(type);
     service.setRef(implementation);
+    service.setFilter(Echo.NAME);
     return service;
   }
 
@@ -85,7 +89,8 @@ public final class Provider {
   private static final class Users implements UserProvider {
     @Override
     public User GetUser(String id) {
-      return answer(Peers.USERS, "GetUser", id) ? new User(id, "user " + id) : null;
+      if (!answer(Peers.USERS, "GetUser", id)) return null;
+      return new User(id, Peers.ECHO_ID.equals(id) ? Echo.last() : "user " + id);
     }
 
     @Override

@@ -1,12 +1,15 @@
 package interop;
 
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.apache.dubbo.common.Version;
 import org.apache.dubbo.config.ApplicationConfig;
 import org.apache.dubbo.config.ProtocolConfig;
 import org.apache.dubbo.config.ReferenceConfig;
 import org.apache.dubbo.config.RegistryConfig;
 import org.apache.dubbo.config.ServiceConfig;
+import org.apache.dubbo.rpc.Invocation;
 import org.apache.dubbo.rpc.RpcContext;
 
 /** What Dubbo 2 does otherwise than Dubbo 3. */
@@ -48,5 +51,10 @@ final class Dubbo {
   /** The attachment of the call that this thread serves, or null. */
   static Object attached(String key) {
     return RpcContext.getContext().getAttachment(key);
+  }
+
+  /** All attachments that a provider has of a call, of which only texts are told. */
+  static Map<String, Object> attachments(Invocation invocation) {
+    return new HashMap<>(invocation.getAttachments());
   }
 }

@@ -1,6 +1,7 @@
 package interop;
 
 import java.util.List;
+import java.util.Map;
 import org.apache.dubbo.common.Version;
 import org.apache.dubbo.config.ApplicationConfig;
 import org.apache.dubbo.config.ProtocolConfig;
@@ -8,6 +9,7 @@ import org.apache.dubbo.config.ReferenceConfig;
 import org.apache.dubbo.config.RegistryConfig;
 import org.apache.dubbo.config.ServiceConfig;
 import org.apache.dubbo.config.bootstrap.DubboBootstrap;
+import org.apache.dubbo.rpc.Invocation;
 import org.apache.dubbo.rpc.RpcContext;
 
 /** What Dubbo 3 does otherwise than Dubbo 2. */
@@ -48,5 +50,10 @@ final class Dubbo {
   /** The attachment of the call that this thread serves, or null. */
   static Object attached(String key) {
     return RpcContext.getServerAttachment().getObjectAttachment(key);
+  }
+
+  /** All attachments that a provider has of a call. */
+  static Map<String, Object> attachments(Invocation invocation) {
+    return invocation.getObjectAttachments();
   }
 }
