@@ -7,10 +7,13 @@
 //   rename: …                                    # or its key's new name
 //   caught:
 //     by: selector                               # a check of ours, see checker.ts; or of Istio's:
-//                                                # "validate", "decode" (types), a code (IST0108)
+//                                                # "validate", "decode" (types), a code (IST0108);
+//                                                # without `caught` only the API server notices
 //     file: …                                    # of the finding, where it is another
 //     path: spec.workloadSelector.labels         # of the finding, for checks of ours
 //     says: no pod                               # part of what is said
+//   refused: unknown field                       # part of what a real API server says, where it
+//                                                # refuses it: test/kubernetes
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -28,7 +31,17 @@ export interface Break {
   at: (string | number)[];
   set?: unknown;
   rename?: string;
-  caught: { by: string; file?: string; path?: string; says: string };
+  caught?: Catch;
+  /** Part of what a real API server says, which refuses it; without it the server takes it. */
+  refused?: string;
+}
+
+/** Who notices, and what is said. */
+export interface Catch {
+  by: string;
+  file?: string;
+  path?: string;
+  says: string;
 }
 
 const FOLDER = fromRoot("test", "manifests", "broken");
@@ -41,6 +54,16 @@ export function readBreaks(): Break[] {
       const edit = parse(readFileSync(join(FOLDER, file), "utf8")) as Omit<Break, "name">;
       return { name: file.replace(/\.yaml$/, ""), ...edit };
     });
+}
+
+/** An edit that another check than the API server's is there for. */
+export type CaughtBreak = Break & { caught: Catch };
+
+/** The edits whose `caught.by` is one of these. */
+export function readCaught(isOne: (by: string) => boolean): CaughtBreak[] {
+  return readBreaks().filter(
+    (edit): edit is CaughtBreak => edit.caught !== undefined && isOne(edit.caught.by),
+  );
 }
 
 /** A copy of the manifests with the edit. Throws where there is nothing at its place. */

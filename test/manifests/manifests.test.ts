@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
-import { broken, readBreaks } from "./broken.ts";
+import { broken, readCaught } from "./broken.ts";
 import { check, CHECK_NAMES, checkAll } from "./checker.ts";
 import { checkPatches } from "./envoy_patches.ts";
 import { show, type Finding } from "./findings.ts";
@@ -29,7 +29,7 @@ describe("manifests", () => {
     assert.deepEqual((await checkAll(manifests)).map(show), [show(MEANT)]);
   });
 
-  for (const edit of readBreaks().filter(({ caught }) => CHECK_NAMES.includes(caught.by))) {
+  for (const edit of readCaught((by) => CHECK_NAMES.includes(by))) {
     test(`broken: ${edit.name}, noticed by the check "${edit.caught.by}"`, async () => {
       const copy = broken(manifests, edit);
       const findings =
