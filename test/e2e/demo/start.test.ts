@@ -27,11 +27,11 @@ describe("npm start", LIMIT, () => {
     const clusters = clustersOf(committed)
       .filter((cluster) => JSON.stringify(cluster).includes('"socket_address"'))
       .map(({ name }) => name as string);
-    ports = await freePorts(listeners.length + clusters.length + 3);
+    ports = await freePorts(listeners.length + clusters.length + 4);
     const left = [...ports];
     const take = (names: string[]) =>
       Object.fromEntries(names.map((name) => [name, left.pop()!] as const));
-    const { http, userHttp, admin } = take(["http", "userHttp", "admin"]);
+    const { http, userHttp, admin, page } = take(["http", "userHttp", "admin", "page"]);
     const changed = { listeners: take(listeners), clusters: take(clusters), admin };
     const config = join(folder, "envoy.json");
     writeFileSync(config, JSON.stringify(localConfig(changed)));
@@ -41,7 +41,7 @@ describe("npm start", LIMIT, () => {
       command: process.execPath,
       args: [
         ...["--import", "tsx", fromRoot("demo/start.ts"), "--config", config],
-        ...["--http-port", `${http}`, "--user-http-port", `${userHttp}`],
+        ...["--http-port", `${http}`, "--user-http-port", `${userHttp}`, "--page-port", `${page}`],
       ],
       cwd: ROOT,
     });
