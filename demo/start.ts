@@ -1,9 +1,11 @@
 // `npm start`: three Dubbo providers (of users in two versions), users by gRPC and by HTTP, Envoy
-// with envoy-local.yaml and the consumer, until Ctrl-C.
+// with envoy-local.yaml, the consumer and a page that shows it all, until Ctrl-C.
 //
-// Exit code 0 where it was told to end; 1 where it could not begin or one of the parts died.
+// A service that ends is started again. Exit code 0 where it was told to end; 1 where it could not begin,
+// or Envoy or the consumer died.
 // Options: --config file (instead of envoy-local.yaml), --http-port (of the consumer; 8090),
-// --user-http-port (of user-http; 8091), --traces (starts Jaeger too, and tells it every call).
+// --user-http-port (of user-http; 8091), --page-port (of the live page; 8092), --traces (starts Jaeger
+// too, and tells it every call).
 
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -14,6 +16,8 @@ import { adminEndpoint, clusterEndpoint, listenerEndpoints } from "../harness/en
 import { LOCAL_CONFIG, readConfig, wasmFiles } from "../harness/envoy_config.ts";
 import { startEnvoy } from "../harness/envoy_process.ts";
 import { refuseUsedPorts, runParts, startProgram, type Parts } from "../harness/parts.ts";
+import { servePage } from "../observability/page/server.ts";
+import { demoActions } from "./actions.ts";
 import { accepts, answers } from "../harness/readiness.ts";
 import { fromRoot } from "../harness/repository.ts";
 import type { Jaeger } from "../harness/collectors.ts";
@@ -43,6 +47,7 @@ const { values } = parseArgs({
     "http-port": { type: "string", default: "8090" },
     "user-http-port": { type: "string", default: "8091" },
     traces: { type: "boolean", default: false },
+    "page-port": { type: "string", default: "8092" },
   },
 });
 await runParts(start);
@@ -52,6 +57,7 @@ async function start(parts: Parts): Promise<string> {
   const config = loadConfig();
   const httpPort = Number(values["http-port"]);
   const userHttpPort = Number(values["user-http-port"]);
+  const pagePort = Number(values["page-port"]);
   const services: Service[] = [
     ...PROVIDERS.map((one) => ({ ...one, ...clusterEndpoint(config, one.cluster) })),
     { name: "user-http", script: "user_http.ts", label: "v1", port: userHttpPort },
@@ -66,6 +72,7 @@ async function start(parts: Parts): Promise<string> {
   const wanted: [part: string, port: number][] = services.map(({ name, port }) => [name, port]);
   for (const { name, port } of listeners) wanted.push([`Envoy's listener ${name}`, port]);
   wanted.push(["Envoy's admin interface", adminEndpoint(config).port], ["the consumer", httpPort]);
+  wanted.push(["the live page", pagePort]);
   await refuseUsedPorts(wanted);
   // Only now: who has to free a port first does not want to wait for the compiler.
   compile(config);
@@ -88,7 +95,10 @@ async function start(parts: Parts): Promise<string> {
   const consumer = parts.add(startProgram({ name: "consumer", script: "consumer.ts", args }));
   const gateway = `http://127.0.0.1:${httpPort}`;
   await consumer.waitUntil("ready", READY_MS, () => answers(`${gateway}/version`));
-  return whatToTry(gateway, envoy.admin, jaeger);
+  const killed = PROVIDERS.map(({ cluster }) => cluster);
+  const actions = demoActions(gateway, killed, (name) => parts.kill(name));
+  const page = await servePage({ envoy: envoy.admin, port: pagePort, actions });
+  return whatToTry({ gateway, admin: envoy.admin, page: page.url, jaeger });
 }
 
 function loadConfig(): Json {
@@ -110,18 +120,29 @@ function compile(config: Json): void {
 async function startService(parts: Parts, one: Service): Promise<void> {
   const { name, script, label, port } = one;
   const args = ["--port", String(port), "--version-label", label];
-  const service = parts.add(startProgram({ name, script, args }));
-  await service.waitUntil("ready", READY_MS, () => accepts(port));
+  await parts.revive(
+    () => startProgram({ name, script, args }),
+    (service) => service.waitUntil("ready", READY_MS, () => accepts(port)),
+  );
 }
 
 function address({ host, port }: Endpoint): string {
   return `${host}:${port}`;
 }
 
-function whatToTry(gateway: string, admin: string, jaeger: Jaeger | undefined): string {
+/** What is up, by address. */
+interface Up {
+  gateway: string;
+  admin: string;
+  page: string;
+  jaeger: Jaeger | undefined;
+}
+
+function whatToTry({ gateway, admin, page, jaeger }: Up): string {
   return [
     "",
-    "All parts run. Try in another terminal:",
+    `All parts run. See it live: ${page}`,
+    "Or try in another terminal:",
     `  curl -s '${gateway}/GetUserDubbo?id=7'    # podName: four in five …-user-v1, one …-user-v2`,
     `  curl -s -H 'end-user: jason' '${gateway}/GetUserDubbo?id=7'    # always …-user-v2`,
     `  curl -s '${gateway}/SetUserDubbo?id=7&name=x'`,

@@ -22,6 +22,9 @@ export function startProgram({ name, script, args = [], env }: Program): Managed
   return startProcess({ name, command: process.execPath, args: nodeArgs, cwd: ROOT, env });
 }
 
+/** How long a process that ended is missed before it starts again: time to see that it is gone. */
+const REVIVE_MS = 2000;
+
 /** What runs of a demo; `runParts` makes it. */
 export class Parts {
   readonly #processes: ManagedProcess[] = [];
@@ -53,6 +56,35 @@ export class Parts {
       this.keep(start);
     });
     return process;
+  }
+
+  /**
+   * Starts a process, and again each time that it ends, however that comes about: a provider that is
+   * killed comes back. Resolved once it is `ready`; one that ends before it was ends all of them.
+   */
+  async revive(
+    start: () => ManagedProcess,
+    ready: (process: ManagedProcess) => Promise<void>,
+  ): Promise<void> {
+    const process = start();
+    this.#processes.push(process);
+    await ready(process);
+    void process.ended.then(async (how) => {
+      if (this.#ending) return;
+      this.#processes.splice(this.#processes.indexOf(process), 1);
+      console.log(`${process.name} ended (${how}), and starts again`);
+      await new Promise((resolve) => setTimeout(resolve, REVIVE_MS));
+      if (this.#ending) return;
+      await this.revive(start, ready).catch((error: Error) => {
+        if (!this.#ending) console.error(error.message);
+        return this.end(1);
+      });
+    });
+  }
+
+  /** Sends SIGKILL to the process of that name; false where none runs. */
+  kill(name: string): boolean {
+    return this.#processes.find((process) => process.name === name)?.kill("SIGKILL") ?? false;
   }
 
   /** Ends all parts, the last one first, and then this process with the exit code. */

@@ -10,14 +10,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { findEnvoy } from "../../../harness/envoy_binary.ts";
-import { clustersOf, listenerEndpoints, localConfig } from "../../../harness/envoy_config.ts";
-import { freePorts } from "../../../harness/ports.ts";
 import { startProcess, type ManagedProcess } from "../../../harness/processes.ts";
 import { fromRoot } from "../../../harness/repository.ts";
+import { onFreePorts, START_MS } from "./started.ts";
 
-const START_MS = 60_000;
 const LIMIT = { timeout: 3 * START_MS };
-const COPIED = ["harness", "demo", "assembly", "envoy-local.yaml"].concat([
+const COPIED = ["harness", "demo", "observability", "assembly", "envoy-local.yaml"].concat([
   "package.json",
   "package-lock.json",
   "asconfig.json",
@@ -47,20 +45,9 @@ appendFileSync("compiled", "once\\n");
 copyFileSync(${JSON.stringify(fromRoot("build", "dubbo.wasm"))}, "build/dubbo.wasm");
 `,
   );
-  const committed = localConfig();
-  const listeners = listenerEndpoints(committed).map(({ name }) => name);
-  const clusters = clustersOf(committed)
-    .filter((cluster) => JSON.stringify(cluster).includes('"socket_address"'))
-    .map(({ name }) => name as string);
-  const ports = await freePorts(listeners.length + clusters.length + 3);
-  const take = (names: string[]): Record<string, number> =>
-    Object.fromEntries(names.map((name) => [name, ports.pop()!]));
-  const changed = { listeners: take(listeners), clusters: take(clusters), admin: ports.pop()! };
-  const config = join(folder, "envoy.json");
-  writeFileSync(config, JSON.stringify(localConfig(changed)));
-  httpPort = ports.pop()!;
-  args = ["--import", "tsx", "demo/start.ts", "--config", config];
-  args.push("--http-port", `${httpPort}`, "--user-http-port", `${ports.pop()!}`);
+  const demo = await onFreePorts(folder);
+  httpPort = demo.httpPort;
+  args = ["--import", "tsx", "demo/start.ts", ...demo.args];
 });
 
 after(() => rmSync(folder, { recursive: true }));

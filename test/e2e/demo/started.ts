@@ -29,29 +29,43 @@ export const START_MS = 60_000;
 /** How long its end may take, part by part; killed before it would leave its parts behind. */
 const STOP_MS = 30_000;
 
-/** Starts it, with these further options, and waits until it is up. */
-export async function startDemo(options: string[] = []): Promise<StartedDemo> {
-  const folder = mkdtempSync(join(tmpdir(), "start-"));
+/** What `npm start` is told so that it uses nobody's ports: options, and the configuration file in `folder` that they name. */
+export interface FreePorts {
+  args: string[];
+  /** The gateway's. */
+  httpPort: number;
+  /** All that it listens on. */
+  ports: number[];
+}
+
+/** Takes free ports for every part, and writes Envoy's configuration with them into this folder. */
+export async function onFreePorts(folder: string): Promise<FreePorts> {
   const committed = readConfig();
   const listeners = listenerEndpoints(committed).map(({ name }) => name);
   const clusters = clustersOf(committed)
     .filter((cluster) => JSON.stringify(cluster).includes('"socket_address"'))
     .map(({ name }) => name as string);
-  const ports = await freePorts(listeners.length + clusters.length + 3);
+  const ports = await freePorts(listeners.length + clusters.length + 4);
   const left = [...ports];
   const take = (names: string[]) =>
     Object.fromEntries(names.map((name) => [name, left.pop()!] as const));
-  const { http, userHttp, admin } = take(["http", "userHttp", "admin"]);
+  const { http, userHttp, admin, page } = take(["http", "userHttp", "admin", "page"]);
   const changed = { listeners: take(listeners), clusters: take(clusters), admin };
   const config = join(folder, "envoy.json");
   writeFileSync(config, JSON.stringify(localConfig(changed)));
+  const args = ["--config", config, "--http-port", `${http}`];
+  args.push("--user-http-port", `${userHttp}`, "--page-port", `${page}`);
+  return { args, httpPort: http!, ports };
+}
+
+/** Starts it, with these further options, and waits until it is up. */
+export async function startDemo(options: string[] = []): Promise<StartedDemo> {
+  const folder = mkdtempSync(join(tmpdir(), "start-"));
+  const { args, httpPort, ports } = await onFreePorts(folder);
   const demo = startProcess({
     name: "npm start",
     command: process.execPath,
-    args: [
-      ...["--import", "tsx", fromRoot("demo/start.ts"), "--config", config],
-      ...["--http-port", `${http}`, "--user-http-port", `${userHttp}`, ...options],
-    ],
+    args: ["--import", "tsx", fromRoot("demo/start.ts"), ...args, ...options],
     cwd: ROOT,
   });
   const stop = async (): Promise<void> => {
@@ -64,5 +78,5 @@ export async function startDemo(options: string[] = []): Promise<StartedDemo> {
     await stop();
     throw error;
   }
-  return { demo, url: `http://127.0.0.1:${http}`, ports, stop };
+  return { demo, url: `http://127.0.0.1:${httpPort}`, ports, stop };
 }
