@@ -22,7 +22,10 @@ export class HeldFrame {
   length: u32 = 0;
   private room: u32 = 0;
 
-  /** Appends the `length` bytes at `bytes`; false if there is no room for them. */
+  /**
+   * Appends the `length` bytes at `bytes`; false if there is no room for them, as there always is for
+   * the first ones up to a header's end.
+   */
   append(bytes: usize, length: u32): bool {
     const needed = this.length + length;
     if (needed > this.room) {
