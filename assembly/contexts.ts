@@ -5,7 +5,6 @@ import { Callback, noteCallback, noteCallDone, noteConnectionDone, noteContext }
 import { Plugin } from "./plugin";
 import { InFlightTable } from "./ledger/in_flight";
 import { Connection } from "./connection/connection";
-import { RoutedConnection } from "./connection/routed_connection";
 import { isRefused, readCall } from "./http/call_start";
 import { HttpCall } from "./http/http_call";
 import { HttpRequest } from "./http/http_request";
@@ -56,6 +55,11 @@ function contexts(): Contexts {
   return changetype<Contexts>(instance);
 }
 
+/** The VM's calls in flight over TCP. */
+export function callsInFlight(): InFlightTable {
+  return contexts().calls;
+}
+
 /** The VM's seed for hashes. */
 export function hashSeed(): u64 {
   return contexts().seed;
@@ -76,15 +80,15 @@ export function createContext(id: u32, rootId: u32): void {
   noteContext(all.seed);
 }
 
-/** Context `id`, which was made last, is a connection. */
-export function startConnection(id: u32): void {
+/** Context `id`, which was made last, is a connection; null where its plugin has no configuration. */
+export function startConnection(id: u32): Connection | null {
   const all = contexts();
   noteCallback(Callback.CLAIM);
   const plugin = pendingPlugin(id);
-  if (!plugin) return;
-  const routing = plugin.settings.routing;
-  if (routing) all.connections.insert(new RoutedConnection(id, plugin, all.calls, routing));
-  else all.connections.insert(new Connection(id, plugin, all.calls));
+  if (!plugin) return null;
+  const connection = new Connection(id, plugin);
+  all.connections.insert(connection);
+  return connection;
 }
 
 /**
@@ -140,8 +144,6 @@ export function endContext(id: u32): void {
   if (connection) {
     noteConnectionDone();
     contexts().connections.remove(connection);
-    const routed = connection.asRouted;
-    if (routed != 0) changetype<RoutedConnection>(routed).endRouted();
     connection.end();
     return;
   }
