@@ -1,4 +1,5 @@
 // The spelling check of `npm run check` sees pages and comments, and the project's own words are kept in order.
+// cspell:ignore coment lenght
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
