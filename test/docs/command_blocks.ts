@@ -1,4 +1,4 @@
-// The command blocks of all pages, and how each of them is tried: test/e2e/docs runs those of SESSIONS in their order.
+// The command blocks of all pages, and how each of them is tried: test/docs/run runs those of SESSIONS in their order.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { fromRoot, ROOT } from "../../harness/repository.ts";
@@ -23,6 +23,7 @@ export interface Step {
 }
 
 const DEMO = "demo/README.md";
+const OWN = "docs/getting-started.md";
 const FRONT = "demo/front_proxy/README.md";
 const PROXY_MESH = "demo/proxy_mesh/README.md";
 
@@ -52,6 +53,11 @@ export const SESSIONS: Record<string, Step[]> = {
     },
     { page: DEMO, begins: "node --import tsx demo/grpc_server.ts", shows: [/NOT_SERVING/] },
   ],
+  "an Envoy of one's own": [
+    { page: OWN, begins: "npm run build" },
+    { page: OWN, begins: "export PATH" },
+    { page: OWN, begins: "sleep", shows: [/"success":true/, /^dubbo_requests_total\{.*\} 1$/m] },
+  ],
   "front proxy": frontProxy("npm run demo:front-proxy\n"),
   "front proxy with sidecars": frontProxy("npm run demo:front-proxy -- --sidecars"),
   "proxy mesh": [
@@ -65,7 +71,7 @@ export const SESSIONS: Record<string, Step[]> = {
 
 /** Pages whose blocks are not run here, and why. */
 export const ELSEWHERE: Record<string, string> = {
-  "README.md": "the block of `npm start` is that of the demo",
+  "README.md": "docs/getting-started.md has the own Envoy; the block of `npm start` is that of the demo",
   "demo/README.md": "`npm start` is the README's",
   "docs/guard.md": "the end-to-end tests give Envoy the same line",
   "bench/README.md": "measures for minutes",

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { ROOT } from "../../../harness/repository.ts";
-import { blockOf, SESSIONS, type Step } from "../../docs/command_blocks.ts";
+import { blockOf, SESSIONS, type Step } from "../command_blocks.ts";
 
 const SESSION_MS = 180_000;
 const READY_SECONDS = 90;
