@@ -71,7 +71,8 @@ export const SESSIONS: Record<string, Step[]> = {
 
 /** Pages whose blocks are not run here, and why. */
 export const ELSEWHERE: Record<string, string> = {
-  "README.md": "docs/getting-started.md has the own Envoy; the block of `npm start` is that of the demo",
+  "README.md":
+    "docs/getting-started.md has the own Envoy; the block of `npm start` is that of the demo",
   "demo/README.md": "`npm start` is the README's",
   "docs/guard.md": "the end-to-end tests give Envoy the same line",
   "bench/README.md": "measures for minutes",
