@@ -104,7 +104,7 @@ export function rules(count: number): { rules: object[] } {
 }
 
 const NOOP = "a Wasm filter that does nothing";
-const FLOOR = "one that fetches bytes and time";
+const FLOOR = "a fetch of bytes and time";
 
 /** All chains in the order of the table. */
 export function variants(modules: Modules): Variant[] {
