@@ -14,8 +14,8 @@ export interface Step {
   page: string;
   /** What the block begins with. */
   begins: string;
-  /** It does not end by itself: the next step comes when its output says this. */
-  until?: RegExp;
+  /** It does not end by itself: the next step comes when its output has all of this. */
+  until?: RegExp[];
   /** It does not end by itself, and is ended after so many seconds. */
   seconds?: number;
   /** What its output must have. */
@@ -25,17 +25,19 @@ export interface Step {
 const DEMO = "demo/README.md";
 const OWN = "docs/getting-started.md";
 const FRONT = "demo/front_proxy/README.md";
+const GRPC_MESH = "demo/grpc_mesh/README.md";
+const ISTIO_POC = "demo/istio_poc/README.md";
 const PROXY_MESH = "demo/proxy_mesh/README.md";
 
 const frontProxy = (start: string): Step[] => [
-  { page: FRONT, begins: start, until: /localhost:9000/ },
+  { page: FRONT, begins: start, until: [/localhost:9000/] },
   { page: FRONT, begins: "for i in 1 2", shows: [/echo-1/, /echo-2/, /"a":1/, /^hi$/m] },
 ];
 
 /** What is run, each session in a network of its own, so that ports are free. */
 export const SESSIONS: Record<string, Step[]> = {
   demo: [
-    { page: "README.md", begins: "npm start", until: /All parts run\./ },
+    { page: "README.md", begins: "npm start", until: [/All parts run\./] },
     {
       page: "README.md",
       begins: "curl",
@@ -51,22 +53,29 @@ export const SESSIONS: Record<string, Step[]> = {
       begins: "for i",
       shows: [/ user-v1/, /100 user-v2/, /^dubbo_routed_requests_total\{.*jason/m],
     },
-    { page: DEMO, begins: "node --import tsx demo/grpc_server.ts", shows: [/NOT_SERVING/] },
+    { page: DEMO, begins: "node --import tsx demo/grpc_server.ts", until: [/:50001/] },
+    { page: DEMO, begins: "curl -X POST", shows: [/NOT_SERVING/] },
   ],
   "an Envoy of one's own": [
-    { page: OWN, begins: "npm run build" },
-    { page: OWN, begins: "export PATH" },
-    { page: OWN, begins: "sleep", shows: [/"success":true/, /^dubbo_requests_total\{.*\} 1$/m] },
+    { page: OWN, begins: "npm run build", until: [/:20000/, /:8090/] },
+    { page: OWN, begins: "export PATH", until: [/starting main dispatch loop/] },
+    { page: OWN, begins: "curl", shows: [/"success":true/, /^dubbo_requests_total\{.*\} 1$/m] },
   ],
   "front proxy": frontProxy("npm run demo:front-proxy\n"),
   "front proxy with sidecars": frontProxy("npm run demo:front-proxy -- --sidecars"),
   "proxy mesh": [
-    { page: PROXY_MESH, begins: "npm run demo:proxy-mesh", until: /7171/ },
+    { page: PROXY_MESH, begins: "npm run demo:proxy-mesh", until: [/7171/] },
     { page: PROXY_MESH, begins: "while", seconds: 5, shows: [/provider-1/, /provider-2/] },
     { page: PROXY_MESH, begins: "watch", seconds: 3, shows: [/health_flags/] },
   ],
-  "gRPC mesh": [{ page: "demo/grpc_mesh/README.md", begins: "node", shows: [/you/] }],
-  "istio-poc": [{ page: "demo/istio_poc/README.md", begins: "node", shows: [/jason/, /503/] }],
+  "gRPC mesh": [
+    { page: GRPC_MESH, begins: "node", until: [/:50000/, /:7171/] },
+    { page: GRPC_MESH, begins: "curl", shows: [/you/] },
+  ],
+  "istio-poc": [
+    { page: ISTIO_POC, begins: "node", until: [/:8070/, /:8071/, /:8072/, /:8073/] },
+    { page: ISTIO_POC, begins: "curl", shows: [/jason/, /503/] },
+  ],
 };
 
 /** Pages whose blocks are not run here, and why. */

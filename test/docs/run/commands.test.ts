@@ -23,8 +23,10 @@ function lineOf(text: string, step: Step, output: string): string {
   const block = quoted(`set -e -o pipefail -m\n${text}`);
   const to = `>${quoted(output)} 2>&1`;
   if (step.until !== undefined) {
-    const said = `grep -qE ${quoted(step.until.source)} ${quoted(output)}`;
-    const wait = `for i in $(seq ${READY_SECONDS * 5}); do ${said} && break; sleep 0.2; done; ${said}`;
+    const said = step.until
+      .map(({ source }) => `grep -qE ${quoted(source)} ${quoted(output)}`)
+      .join(" && ");
+    const wait = `for i in $(seq ${READY_SECONDS * 5}); do { ${said}; } && break; sleep 0.2; done; ${said}`;
     return `bash -c ${block} ${to} & { ${wait}; } || exit 1`;
   }
   if (step.seconds === undefined) return `bash -c ${block} ${to} || exit 1`;
