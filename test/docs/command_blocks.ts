@@ -82,7 +82,8 @@ export const SESSIONS: Record<string, Step[]> = {
 export const ELSEWHERE: Record<string, string> = {
   "README.md":
     "docs/getting-started.md has the own Envoy; the block of `npm start` is that of the demo",
-  "demo/README.md": "`npm start` is the README's",
+  "demo/README.md": "`npm start` is the README's; `npm run test:telemetry` runs Jaeger",
+  "docs/telemetry.md": "`npm run test:telemetry` runs Jaeger",
   "docs/guard.md": "the end-to-end tests give Envoy the same line",
   "bench/README.md": "measures for minutes",
   "test/fuzz/README.md": "`npm run test:fuzz` runs the fuzzer",
