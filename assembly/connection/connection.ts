@@ -38,7 +38,7 @@ import { Metric } from "../metrics/definitions";
 import { NO_PERIOD } from "../metrics/registry";
 import { cellKey, Series } from "../metrics/series";
 import { Plugin } from "../plugin";
-import { dropTracedCall } from "../telemetry/traced_call";
+import { dropNotedCall } from "../telemetry/noted_call";
 import {
   headLength,
   NO_KIND,
@@ -379,14 +379,15 @@ export class Connection {
     }
     const result = readInvocation(serialization, half.body, end, invocation);
     if (result == INCOMPLETE && !half.bodyComplete && half.keep()) return false;
-    const tracing = plugin.tracing;
-    if (tracing && invocation.headRead && !half.trace) {
+    if (plugin.notesCalls && invocation.headRead && !half.noted) {
       if (time == 0) time = now();
-      half.trace = tracing.begin(time);
+      half.noted = plugin.beginNoted(time);
     }
     const routing = plugin.settings.routing;
     const route = this.route;
-    if (routing && route && half.direction == Direction.DOWNSTREAM && !route.isSwallowed) {
+    const isPoliced = routing !== null && half.direction == Direction.DOWNSTREAM;
+    if (routing && route && isPoliced && !route.isSwallowed) {
+      plugin.forgetDecision();
       const length = half.bodyLength;
       route.decision = decide(plugin, routing, header, half.body, length, result, route);
       noteRoute(plugin, routing, route);
@@ -410,6 +411,8 @@ export class Connection {
     if (half.isStarved) half.setFault(Reason.OVERLOAD);
     const series = registry.resolve(plugin.describeCall(side));
     half.series = series;
+    const noted = half.noted;
+    if (noted) plugin.note(noted, isPoliced);
     if (plugin.isPathOverruled) plugin.recorder.add(series, cellKey(Metric.PATH_MISMATCHES), 1);
     // A generic call's method stands after its head.
     if (heads && result == half.body + head && !half.hasFault && !invocation.isGeneric) {
@@ -473,10 +476,10 @@ export class Connection {
     const serialization = knownSerialization(serializationOf(flag));
     this.plugin.ledger.asked(series, Protocol.DUBBO, kind, serialization, bytes);
     if (kind == CallKind.TWOWAY) this.follow(half, header, series, time);
-    const trace = half.trace;
-    if (trace) {
-      half.trace = null;
-      dropTracedCall(trace);
+    const noted = half.noted;
+    if (noted) {
+      half.noted = null;
+      dropNotedCall(noted);
     }
     const policies = this.plugin.settings.policies;
     // What is not followed is not in flight either.
@@ -501,8 +504,8 @@ export class Connection {
     }
     const call = table.start(calls, direction, id, serialization, series, time);
     call.requestBytes = <i64>HEADER_LENGTH + bodyLengthOf(header);
-    call.trace = half.trace;
-    half.trace = null;
+    call.noted = half.noted;
+    half.noted = null;
     const policies = this.plugin.settings.policies;
     if (policies) {
       call.holds = policies.holds;

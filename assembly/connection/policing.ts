@@ -59,6 +59,7 @@ export function refuseUnread(
   header: usize,
   refusals: Refusals,
 ): Policed {
+  policies.isRefused = true;
   policies.reason = RefusalReason.TOO_LARGE;
   policies.policy = policies.defaultName;
   policies.answer = policies.defaultAnswer;
