@@ -21,6 +21,7 @@ import { Splice } from "./connection/splice";
 import { AttachmentQuery } from "./dubbo/attachments";
 import { Invocation } from "./dubbo/invocation";
 import { listenerDirection, TrafficDirection } from "./host/properties";
+import { InFlightTable } from "./ledger/in_flight";
 import { Ledger } from "./ledger/ledger";
 import { Metric } from "./metrics/definitions";
 import { OtherNames } from "./policy/policies";
@@ -72,8 +73,9 @@ export class Plugin {
   /**
    * @param settings become the plugin's own
    * @param seed for hashes
+   * @param calls where calls in flight are found; they are the VM's
    */
-  constructor(settings: Settings, seed: u64) {
+  constructor(settings: Settings, seed: u64, calls: InFlightTable) {
     this.settings = settings;
     const registry = new Registry(settings.metrics, Side.CONSUMER, seed);
     this.registry = registry;
@@ -84,7 +86,7 @@ export class Plugin {
     if (told) telemetry = new Telemetry(told, recorder, registry.unnamed, seed);
     this.telemetry = telemetry;
     if (told && told.traces) this.tracing = new Tracing(told, settings.query, seed);
-    this.ledger = new Ledger(recorder, telemetry);
+    this.ledger = new Ledger(calls, recorder, telemetry);
     if (settings.answersOnUpstreamClose) this.guard = new Guard();
     const policies = settings.policies;
     if (policies) recorder.policies = policies.names;

@@ -10,19 +10,11 @@ import { cellKey, Series } from "../metrics/series";
 import { Plugin } from "../plugin";
 import { Policies } from "../policy/policies";
 import { Refusals, writeHeartbeat } from "./refusals";
-
-/** What becomes of a request. */
-export const enum Policed {
-  /** It goes on. */
-  PASSES,
-  /** What goes on in its place, if anything does, was appended to the splice. */
-  REFUSED,
-  /** It is refused and cannot be answered: too many wait. */
-  UNANSWERABLE,
-}
+import { Verdict } from "./verdict";
 
 /**
- * Decides on the request whose call the plugin has just described.
+ * Decides on the request whose call the plugin has just described: it is kept, or dropped, or replaced by
+ * a heartbeat whose answer its refusal will replace; or too many wait for that already.
  *
  * @param header the sixteen bytes of the frame's header; the whole frame is at hand
  * @param isSure whether its names were read to their end
@@ -33,12 +25,12 @@ export function police(
   header: usize,
   isSure: bool,
   refusals: Refusals,
-): Policed {
+): Verdict {
   const call = plugin.call;
   const time = policies.usesTime ? now() : 0;
   const reason = isSure ? RefusalReason.DENIED : unsureReason(header);
   const isRefused = policies.refuses(call, isSure, reason, plugin.ledger.holds, time);
-  if (policies.shadowReason < 0 && policies.limitPassed < 0 && !isRefused) return Policed.PASSES;
+  if (policies.shadowReason < 0 && policies.limitPassed < 0 && !isRefused) return Verdict.KEEP;
   const series = plugin.registry.resolve(call);
   const recorder = plugin.recorder;
   if (policies.shadowReason >= 0 && !isRefused) {
@@ -48,17 +40,17 @@ export function police(
   if (policies.limitPassed >= 0 && !isRefused) {
     recorder.add(series, cellKey(Metric.LIMITED_ALLOWED, policies.limitPassed), 1);
   }
-  if (!isRefused) return Policed.PASSES;
+  if (!isRefused) return Verdict.KEEP;
   return refuse(plugin, policies, header, series, refusals);
 }
 
-/** Refuses a request that is too long to be read, before its body has come. */
+/** Refuses a request that is too long to be read, before its body has come; its bytes are to be dropped. */
 export function refuseUnread(
   plugin: Plugin,
   policies: Policies,
   header: usize,
   refusals: Refusals,
-): Policed {
+): Verdict {
   policies.isRefused = true;
   policies.reason = RefusalReason.TOO_LARGE;
   policies.policy = policies.defaultName;
@@ -73,16 +65,16 @@ function refuse(
   header: usize,
   series: Series,
   refusals: Refusals,
-): Policed {
+): Verdict {
   const key = cellKey(Metric.REFUSED_REQUESTS, policies.reason, policies.policy);
   plugin.recorder.add(series, key, 1);
   const flag = flagOf(header);
-  // Nobody waits for an answer: it is dropped.
-  if (!isTwoway(flag)) return Policed.REFUSED;
+  // Nobody waits for an answer.
+  if (!isTwoway(flag)) return Verdict.DROP;
   const id = requestIdOf(header);
-  if (!refusals.add(id, serializationOf(flag), policies.answer)) return Policed.UNANSWERABLE;
-  writeHeartbeat(plugin.splice.out, id);
-  return Policed.REFUSED;
+  if (!refusals.add(id, serializationOf(flag), policies.answer)) return Verdict.CUT_OFF;
+  writeHeartbeat(plugin.splice.open(), id);
+  return Verdict.REPLACE;
 }
 
 /** Why a request is not known to its end. */
