@@ -4,7 +4,8 @@
 //   index, configure, contexts   what the host calls, and which context is what
 //   plugin                       one configuration at work
 //   config                       JSON into settings
-//   connection, http             one TCP connection, one HTTP stream: siblings
+//   http                         one HTTP stream
+//   connection                   one TCP connection: knows nothing of http, its sibling
 //   policy                       who may call, how often, how many at once
 //   routing                      attachments, headers and clusters by rule
 //   ledger                       where calls begin and end, and who is told
@@ -12,10 +13,10 @@
 //   metrics                      definitions, series, counting
 //   rules                        what a rule asks of a call
 //   call                         the call, its names and words
-//   serialization                bodies
+//   serialization                bodies: hessian2, fastjson2, java, fastjson
 //   dubbo                        frames, invocations, attachments
 //   host                         the only door to Envoy
-//   wire                         leaves
+//   wire                         bytes, spans, hashes, output: knows nobody
 
 const ORDER = [
   "wire",
@@ -91,6 +92,8 @@ module.exports = {
   options: {
     doNotFollow: { path: "node_modules" },
     exclude: { path: "__tests__" },
+    // Classes that are only named as types are known all the same.
+    tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.json" },
   },
 };

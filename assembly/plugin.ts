@@ -8,6 +8,7 @@
 import { AttachmentChange } from "./dubbo/attachment_change";
 import { now } from "./host/clock";
 import { Telemetry } from "./telemetry/telemetry";
+import { dropNotedCall, NotedCall, takeNotedCall } from "./telemetry/noted_call";
 import { Tracing } from "./telemetry/tracing";
 import { Call } from "./call/call";
 import { HEAD_NAMES, Name } from "./call/names";
@@ -44,7 +45,10 @@ export class Plugin {
   ledger: Ledger;
   /** Where calls are told outside, or null; and which of them are traced. */
   telemetry: Telemetry | null = null;
-  tracing: Tracing | null = null;
+  private tracing: Tracing | null = null;
+  /** Whether anything is noted of calls when they begin, and whether of each. */
+  notesCalls: bool = false;
+  private notesAll: bool = false;
   /** What answers calls when the server ends its connection, or null. */
   guard: Guard | null = null;
   /** What goes on of the read that is running, where requests are rewritten. */
@@ -86,9 +90,11 @@ export class Plugin {
     if (settings.answersOnUpstreamClose) this.guard = new Guard();
     const policies = settings.policies;
     if (policies) recorder.policies = policies.names;
+    this.notesAll = told !== null && told.logNotes(settings.routing !== null);
+    this.notesCalls = this.notesAll || (told !== null && told.traces);
     const routing = settings.routing;
     const hasLabels = (settings.metrics.labels & ~HEAD_NAMES) != 0;
-    const isTraced = told !== null && told.traces;
+    const isTraced = told !== null && told.readsAttachments;
     if (hasLabels || isTraced || (routing && routing.usesAttachments)) {
       const query = settings.query;
       this.query = query;
@@ -97,13 +103,56 @@ export class Plugin {
       if (hasLabels || isTraced) this.requestWindow = LABEL_WINDOW;
       if (routing) this.requestWindow = max<u32>(this.requestWindow, routing.maxRewriteBytes);
     }
-    if (!routing && !this.query) this.heads = new KnownHeads(seed, settings.metrics.maxSeries);
+    if (!routing && !this.query && !this.notesAll)
+      this.heads = new KnownHeads(seed, settings.metrics.maxSeries);
   }
 
   /** What is changed in the request that is being read so that what follows belongs to our span; or null. */
   get propagation(): AttachmentChange | null {
     const tracing = this.tracing;
     return tracing ? tracing.change : null;
+  }
+
+  /**
+   * A call begins whose attachments or headers were just read.
+   *
+   * @param time in ns since 1970
+   * @returns where things are noted of it, or null: nothing is
+   */
+  beginNoted(time: u64): NotedCall | null {
+    const tracing = this.tracing;
+    if (tracing) tracing.clear();
+    const noted = takeNotedCall(time);
+    if (!noted) return null;
+    if (tracing) tracing.begin(noted);
+    if (noted.isTraced || this.notesAll) return noted;
+    dropNotedCall(noted);
+    return null;
+  }
+
+  /** No rule and no policy has been asked about the request that is being read. */
+  forgetDecision(): void {
+    const routing = this.settings.routing;
+    if (routing) routing.rules.found = null;
+    const policies = this.settings.policies;
+    if (policies) policies.forget();
+  }
+
+  /**
+   * Notes what is now known of the call that was described last.
+   *
+   * @param isPoliced whether rules and policies were asked about it
+   */
+  note(noted: NotedCall, isPoliced: bool): void {
+    const routing = this.settings.routing;
+    const policies = this.settings.policies;
+    if (isPoliced && routing) {
+      const rule = routing.rules.found;
+      if (rule) noted.rule = rule.series;
+      if (policies) noted.policy = policies.named;
+    }
+    const telemetry = this.telemetry;
+    if (telemetry) noted.isLogged = telemetry.mayLog(this.settings.call);
   }
 
   /** The call that is being read. */

@@ -12,6 +12,7 @@ import { Peer } from "./peer.ts";
 import { cpuCost } from "./process_cost.ts";
 import type { ProviderQuestion } from "./provider.ts";
 import type { Shape } from "./shapes.ts";
+import { sinkPort } from "./sink.ts";
 import { variantConfig, type Variant } from "./variants.ts";
 
 /** The generator's calls straight to the provider: its own ceiling. */
@@ -155,7 +156,12 @@ async function runRound(
 /** Starts Envoy with a chain. The caller has to stop it. */
 export async function startVariant(variant: Variant, providerPort: number): Promise<Running> {
   const [listener, admin] = (await freePorts(2)) as [number, number];
-  const config = variantConfig(variant, { listener, provider: providerPort, admin });
+  const config = variantConfig(variant, {
+    listener,
+    provider: providerPort,
+    admin,
+    collector: await sinkPort(),
+  });
   const envoy = await startEnvoy({ config, componentLogLevel: LOG_LEVELS });
   return { variant, envoy, port: listener, cpuMs: cpuCost(envoy.process.pid!).ran / 1e6 };
 }

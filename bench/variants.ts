@@ -28,6 +28,8 @@ export interface Variant {
   counters: Counter[];
   /** Measured only where it is named. */
   isExtra?: boolean;
+  /** Whether it sends spans or records, so that there must be a collector. */
+  tells?: boolean;
   /** How the guard stands between the last filter and the provider; undefined: not at all. */
   guard?: Guard;
 }
@@ -50,6 +52,7 @@ export interface Modules {
 /** `stat_prefix` of every filter. */
 const PREFIX = "bench";
 const CLUSTER = "user-provider";
+const COLLECTOR = "collector";
 /** The cluster that dials by way of the guard, and the listeners and clusters that the guard is made of. */
 const GUARDED = `guard-${CLUSTER}`;
 const GUARD_PARTS = [GUARDED, `dial-${CLUSTER}`];
@@ -77,7 +80,7 @@ const OUR_COUNTERS: Counter[] = [
   {
     names:
       ".*dubbo_(unanswered_requests|untracked_requests|unmatched_responses|decode_errors" +
-      "|passthrough_connections|unrewritten_requests|refused_connections)_total",
+      "|passthrough_connections|unrewritten_requests|refused_connections|telemetry_dropped)_total",
     growth: "nothing",
   },
 ];
@@ -89,6 +92,12 @@ const TEN_RULES = rules(10);
 export const REWRITE = {
   rules: [{ name: "all", attachments: { set: [{ name: "dubbo-route", value: "v2" }] } }],
 };
+
+const OTLP = { cluster: COLLECTOR };
+/** A span of each hundredth call; no caller has begun a trace. */
+const SPANS = { otlp: OTLP, spans: { sample: { percentage: 1 } } };
+/** A record of each call that fails, of which there are none. */
+const ERRORS = { otlp: OTLP, log: { when: { outcomes: ["error", "exception", "unanswered"] } } };
 
 /** So many rules on interface, method and version; every request takes the last. */
 export function rules(count: number): { rules: object[] } {
@@ -104,7 +113,7 @@ export function rules(count: number): { rules: object[] } {
 }
 
 const NOOP = "a Wasm filter that does nothing";
-const FLOOR = "one that fetches bytes and time";
+const FLOOR = "a fetch of bytes and time";
 
 /** All chains in the order of the table. */
 export function variants(modules: Modules): Variant[] {
@@ -118,7 +127,7 @@ export function variants(modules: Modules): Variant[] {
   };
   const noop = wasm(modules.noop, "noop");
   const floor = wasm(modules.floor, "floor");
-  const [counting, ruled, beforeDubbo, rewriting] = ourVariants(modules.ours, "");
+  const [counting, ruled, beforeDubbo, rewriting, ...telling] = ourVariants(modules.ours, "");
   const generic = "generic_proxy with the Dubbo codec";
   const all: Variant[] = [
     overTcp("tcp_proxy", "tcp_proxy alone"),
@@ -131,6 +140,7 @@ export function variants(modules: Modules): Variant[] {
     overDubbo("floor_dubbo", `${FLOOR} + dubbo_proxy`, floor),
     beforeDubbo,
     rewriting,
+    ...telling,
     guarded("guard", "the guard", { isDialledForEachCall: false }),
     {
       ...guarded("guard_once", "the guard, a connection per call", { isDialledForEachCall: true }),
@@ -144,7 +154,10 @@ export function variants(modules: Modules): Variant[] {
 /** What the names of variants with the build that is compared with begin with. */
 export const BASE = "base:";
 
-function ourVariants(module: string, before: string): [Variant, Variant, Variant, Variant] {
+function ourVariants(
+  module: string,
+  before: string,
+): [Variant, Variant, Variant, Variant, ...Variant[]] {
   const name = before === "" ? "" : "(base) ";
   const with_ = (
     own: string,
@@ -156,6 +169,11 @@ function ourVariants(module: string, before: string): [Variant, Variant, Variant
     const filters = [wasm(module, "dubbo", config), next];
     return chain(before + own, name + title, filters, [...OUR_COUNTERS, ...counters]);
   };
+  const telling = (own: string, title: string, telemetry: object): Variant => ({
+    ...with_(own, title, { telemetry }, ends("tcp_proxy"), TCP_COUNTERS),
+    isExtra: true,
+    tells: true,
+  });
   const labels = ["interface", "method", "version"];
   const rich = { metrics: { labels }, routing: TEN_RULES };
   return [
@@ -172,6 +190,8 @@ function ourVariants(module: string, before: string): [Variant, Variant, Variant
       ends("dubbo_proxy"),
       [...DUBBO_COUNTERS, ROUTED],
     ),
+    telling("spans", "+ ours, counting and spans of 1 %", SPANS),
+    telling("errors", "+ ours, counting and a log of errors", ERRORS),
   ];
 }
 
@@ -195,7 +215,7 @@ export function ourVariant(...args: Parameters<typeof wasmVariant>): Variant {
 /** The bootstrap of a variant. */
 export function variantConfig(
   variant: Variant,
-  ports: { listener: number; provider: number; admin: number },
+  ports: { listener: number; provider: number; admin: number; collector: number },
 ): Json {
   const config = localConfig({
     listeners: { dubbo_tcp: ports.listener },
@@ -206,6 +226,13 @@ export function variantConfig(
   listener.filter_chains[0].filters = variant.filters;
   const clusters = [named(clustersOf(config), CLUSTER, "cluster")];
   const listeners = [listener];
+  if (variant.tells === true) {
+    const collector = structuredClone(clusters[0]!);
+    collector.name = collector.load_assignment.cluster_name = COLLECTOR;
+    const [{ endpoint }] = collector.load_assignment.endpoints[0].lb_endpoints;
+    endpoint.address.socket_address.port_value = ports.collector;
+    clusters.push(collector);
+  }
   if (variant.guard !== undefined) {
     for (const part of GUARD_PARTS) {
       listeners.push(named(listenersOf(config), part, "listener"));

@@ -32,7 +32,7 @@ export async function startTraces(config: Json): Promise<Jaeger> {
   config.node = { id: SERVICE, cluster: SERVICE, metadata: { LABELS: { app: SERVICE } } };
   for (const plugin of wasmPlugins(config)) {
     // The guard's plugins see the same calls again.
-    if (plugin.root_id === "dubbo_guard") continue;
+    if (plugin.vm_config.vm_id !== "dubbo") continue;
     plugin.configuration.value.telemetry = {
       otlp: { cluster: "jaeger", interval_ms: 500 },
       spans: { sample: { percentage: 100 }, propagate: true },

@@ -124,7 +124,7 @@ export class ConfigReader {
     const telemetry = root.member("telemetry");
     if (telemetry) {
       settings.telemetry = new TelemetrySettings();
-      new TelemetryReader(checker, node).read(telemetry, settings.telemetry!);
+      new TelemetryReader(checker, matches, node).read(telemetry, settings.telemetry!);
       if (settings.telemetry!.propagates) settings.rewriteForTraces(seed);
     }
     if (checker.error.length == 0) settings.holdForPolicies(seed);

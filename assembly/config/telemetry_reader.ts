@@ -1,15 +1,19 @@
 /**
  * The `telemetry` part of a plugin's configuration.
  */
+import { NAME_WORDS } from "../call/names";
+import { DUBBO_STATUS_WORDS, GRPC_STATUS_WORDS } from "../call/statuses";
+import { Match } from "../rules/match";
 import { ExportSettings } from "../telemetry/exporter";
 import { RESOURCE_ATTRIBUTES, SCOPE_NAME, writeTextAttribute } from "../telemetry/otlp";
 import { writeBytesField } from "../telemetry/protobuf";
+import { FIELD_WORDS } from "../telemetry/fields";
 import { LogTarget, TelemetrySettings, WHOLE } from "../telemetry/settings";
 import { Output } from "../wire/output";
 import { Span } from "../wire/span";
 import { Checker, item, under } from "./checker";
 import { JsonType, JsonValue } from "./json";
-import { LONGEST_NAME } from "./match_reader";
+import { LONGEST_NAME, MatchReader } from "./match_reader";
 import { NodeMetadata } from "./node_metadata";
 import { copyText } from "./texts";
 
@@ -35,6 +39,7 @@ const NANOSECONDS_IN_MILLISECOND: u64 = 1000000;
 export class TelemetryReader {
   constructor(
     private checker: Checker,
+    private matches: MatchReader,
     private node: NodeMetadata,
   ) {}
 
@@ -143,17 +148,26 @@ export class TelemetryReader {
 
   private readLog(path: string, value: JsonValue, settings: TelemetrySettings): void {
     const checker = this.checker;
-    if (!checker.object(path, value, ["to", "when"])) return;
+    if (!checker.object(path, value, ["to", "when", "fields"])) return;
     const words = ["otlp", "envoy"];
     const target = checker.choice(under(path, "to"), value.member("to"), words, 0);
     settings.log = target == 1 ? LogTarget.ENVOY : LogTarget.OTLP;
+    this.readFields(under(path, "fields"), value.member("fields"), settings);
     const when = value.member("when");
     if (!when) {
       settings.logPerWhole = WHOLE;
       return;
     }
     const at = under(path, "when");
-    if (!checker.object(at, when, ["outcomes", "slower_than_ms", "sample"])) return;
+    if (!checker.object(at, when, ["match", "outcomes", "statuses", "slower_than_ms", "sample"]))
+      return;
+    const match = when.member("match");
+    if (match) this.readMatch(under(at, "match"), match, settings);
+    if (match && when.keys.length == 1) {
+      settings.logPerWhole = WHOLE;
+      return;
+    }
+    this.readStatuses(under(at, "statuses"), when.member("statuses"), settings);
     const outcomes = ["success", "exception", "error", "unknown", "unanswered"];
     const list = checker.list(under(at, "outcomes"), when.member("outcomes"), outcomes.length);
     for (let i = 0; i < list.length; i++) {
@@ -163,6 +177,38 @@ export class TelemetryReader {
     const slower = this.number(at, when, "slower_than_ms", 0, MOST_SLOWER, 0);
     settings.logSlower = <u64>slower * NANOSECONDS_IN_MILLISECOND;
     settings.logPerWhole = this.percentage(under(at, "sample"), when.member("sample"), 0);
+  }
+
+  private readFields(path: string, value: JsonValue | null, settings: TelemetrySettings): void {
+    if (!value) return;
+    const words = (NAME_WORDS + " " + FIELD_WORDS).split(" ");
+    const list = this.checker.list(path, value, words.length);
+    settings.logFields = 0;
+    for (let i = 0; i < list.length; i++) {
+      const index = this.checker.choice(item(path, i), list[i], words, -1);
+      if (index >= 0) settings.logFields |= 1 << index;
+    }
+  }
+
+  private readMatch(path: string, value: JsonValue, settings: TelemetrySettings): void {
+    const match = new Match();
+    settings.logMatch = match;
+    // Where no call through this proxy can meet it, none is logged.
+    if (!this.matches.read(path, value, match)) settings.log = LogTarget.NONE;
+  }
+
+  private readStatuses(path: string, value: JsonValue | null, settings: TelemetrySettings): void {
+    const dubbo = DUBBO_STATUS_WORDS.split(" ");
+    const grpc = GRPC_STATUS_WORDS.split(" ");
+    const words = dubbo.concat(grpc);
+    const list = this.checker.list(path, value, words.length);
+    for (let i = 0; i < list.length; i++) {
+      if (this.checker.choice(item(path, i), list[i], words, -1) < 0) return;
+      const inDubbo = dubbo.indexOf(list[i].text);
+      const inGrpc = grpc.indexOf(list[i].text);
+      if (inDubbo >= 0) settings.logDubboStatuses |= 1 << inDubbo;
+      if (inGrpc >= 0) settings.logGrpcStatuses |= 1 << inGrpc;
+    }
   }
 
   /** Reads `{ percentage: … }` in parts of `WHOLE`. */

@@ -93,7 +93,7 @@ export class Connection {
       if (ruled && ruled.awaitsAnswers) size = framing.ruleAnswers(ruled, size, isEnd);
       else framing.observeAnswers(size);
     } else if (ruled) {
-      letGo(ruled.heldAnswer, BufferType.UPSTREAM_DATA);
+      ruled.heldAnswer.letGo(BufferType.UPSTREAM_DATA);
     }
     const held = this.heldAnswer;
     if (held) this.guardAnswers(held, size, isEnd);
@@ -147,7 +147,7 @@ export class Connection {
       this.plugin.add(Metric.REFUSED_CONNECTIONS, 1, Obstacle.FOREIGN);
       return false;
     }
-    letGo(ruled.heldRequest, BufferType.DOWNSTREAM_DATA);
+    ruled.heldRequest.letGo(BufferType.DOWNSTREAM_DATA);
     return true;
   }
 
@@ -164,7 +164,7 @@ export class Connection {
     const framing = this.framing;
     const upstream = framing.upstream;
     const isPassedThrough = framing.isPassedThrough;
-    holdUnfinished(held, size, isPassedThrough ? 0 : upstream.frameLength);
+    holdUnfinished(this.plugin.splice, held, size, isPassedThrough ? 0 : upstream.frameLength);
     if (!isEnd || isPassedThrough) return;
     // After half a frame that has gone on nothing could be told from the rest of it.
     const isBetweenFrames = !upstream.insideFrame || held.length != 0;
@@ -173,11 +173,4 @@ export class Connection {
     if (isBetweenFrames && this.closedBy == ClosedBy.UNKNOWN)
       framing.answerCalls(this.plugin.guard!);
   }
-}
-
-/** What is held goes on before the bytes that are shown as `type`. */
-function letGo(held: HeldFrame, type: BufferType): void {
-  if (held.length == 0) return;
-  replaceStart(type, 0, held.start, held.length);
-  held.clear();
 }

@@ -14,7 +14,7 @@
 import { dubboStatus } from "../call/statuses";
 import { Direction, Outcome } from "../call/vocabulary";
 import { SERVER_ERROR } from "../dubbo/tables";
-import { appendEnd, BufferType, fetch, lastLength, replaceStart } from "../host/buffers";
+import { appendEnd, BufferType, fetch, lastLength } from "../host/buffers";
 import { InFlightList } from "../ledger/in_flight";
 import { EndKind } from "../ledger/ledger";
 import { Plugin } from "../plugin";
@@ -26,6 +26,7 @@ import { Half } from "./half";
 import { HeldFrame } from "./held_frame";
 import { takeUnfinished } from "./requests";
 import { RuledRequests } from "./ruled_requests";
+import { Splice } from "./splice";
 
 /** Answers are handed to the host in pieces of about this many bytes, however many there are. */
 const PIECE: u32 = 4096;
@@ -106,30 +107,28 @@ export function answerCalls(
  * Where there is no room the frame goes on unheld, as without a guard. Call it in
  * `proxy_on_upstream_data` only.
  *
+ * @param splice puts together what goes on
  * @param held what is held of the unfinished frame so far
  * @param size bytes of this read
  * @param unfinished bytes of the unfinished frame that have come, those of earlier reads too
  */
-export function holdUnfinished(held: HeldFrame, size: u32, unfinished: u32): void {
+export function holdUnfinished(splice: Splice, held: HeldFrame, size: u32, unfinished: u32): void {
   const type = BufferType.UPSTREAM_DATA;
   const isSameFrame = unfinished > size;
   if (held.length == 0 && (unfinished == 0 || isSameFrame)) return;
-  const bytes: usize = unfinished == 0 ? 0 : fetch(type, 0, size);
+  if (unfinished == 0) return held.letGo(type);
+  const bytes = fetch(type, 0, size);
+  // Bytes that were not shown cannot be held.
+  if (lastLength() != size) return held.letGo(type);
+  splice.begin(bytes, size);
   if (isSameFrame) {
-    if (lastLength() == size && held.append(bytes, size)) {
-      return replaceStart(type, size, 0, 0);
-    }
-    replaceStart(type, 0, held.start, held.length);
-    return held.clear();
+    if (!held.append(bytes, size)) return held.letGo(type);
+    splice.drop(size);
+  } else {
+    splice.insert(held.start, held.length);
+    held.clear();
+    splice.keep(size - unfinished);
+    if (held.append(splice.at, unfinished)) splice.drop(unfinished);
   }
-  const goesOn = size - unfinished;
-  const tail = bytes + goesOn;
-  if (unfinished != 0) {
-    // Bytes that were not shown cannot be held.
-    if (lastLength() == size) replaceStart(type, size, bytes, goesOn);
-    else unfinished = 0;
-  }
-  if (held.length != 0) replaceStart(type, 0, held.start, held.length);
-  held.clear();
-  if (unfinished != 0 && !held.append(tail, unfinished)) appendEnd(type, tail, unfinished);
+  splice.finish(type);
 }

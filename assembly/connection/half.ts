@@ -3,7 +3,7 @@
  */
 import { FrameReader } from "../dubbo/frame_reader";
 import { Direction, EventLabel, Outcome, Reason } from "../call/vocabulary";
-import { dropTracedCall, TracedCall } from "../telemetry/traced_call";
+import { dropNotedCall, NotedCall } from "../telemetry/noted_call";
 import { Series } from "../metrics/series";
 
 /** One of the two directions. */
@@ -12,8 +12,8 @@ import { Series } from "../metrics/series";
 export class Half extends FrameReader {
   /** The series of the call whose request is passing. */
   series: Series | null = null;
-  /** The trace of the call whose request is passing, if it is recorded. */
-  trace: TracedCall | null = null;
+  /** What is noted for telemetry of the call whose request is passing, or null. */
+  noted: NotedCall | null = null;
   // Words of call/vocabulary.ts in one byte each: every connection has two of these.
   /** Who sends the bytes of this half: a `Direction`. */
   direction: u8;
@@ -39,8 +39,8 @@ export class Half extends FrameReader {
   /** Gives everything back. */
   free(): void {
     this.releaseCarry();
-    const trace = this.trace;
-    if (trace) dropTracedCall(trace);
+    const noted = this.noted;
+    if (noted) dropNotedCall(noted);
     heap.free(changetype<usize>(this));
   }
 

@@ -5,6 +5,7 @@
  * replaced when it never ends. But Envoy's own buffer must not be made to wait: what came before it has
  * to go on, and a full buffer would deadlock. So the bytes are kept here.
  */
+import { BufferType, replaceStart } from "../host/buffers";
 import { giveHeldRoom, takeHeldRoom, takeLeastRoom } from "../wire/held_room";
 import { enlarge, roomFor } from "../wire/room";
 
@@ -38,6 +39,12 @@ export class HeldFrame {
     memory.copy(this.start + this.length, bytes, length);
     this.length = needed;
     return true;
+  }
+
+  /** What is held goes on before the bytes that are shown as `type`, and is held no longer. */
+  letGo(type: BufferType): void {
+    if (this.length != 0) replaceStart(type, 0, this.start, this.length);
+    this.clear();
   }
 
   /** Gives the memory back; what was held is gone. */

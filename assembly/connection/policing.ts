@@ -51,6 +51,7 @@ export function refuseUnread(
   header: usize,
   refusals: Refusals,
 ): Verdict {
+  policies.isRefused = true;
   policies.reason = RefusalReason.TOO_LARGE;
   policies.policy = policies.defaultName;
   policies.answer = policies.defaultAnswer;

@@ -20,7 +20,7 @@ import { NO_PERIOD } from "../metrics/registry";
 import { cellKey, Series } from "../metrics/series";
 import { Plugin } from "../plugin";
 import { headLength, readInvocation } from "../serialization/bodies";
-import { dropTracedCall } from "../telemetry/traced_call";
+import { dropNotedCall } from "../telemetry/noted_call";
 import { failed, INCOMPLETE, UNSUPPORTED } from "../wire/position";
 import { endCall } from "./answers";
 import { callbackTime } from "./callback_time";
@@ -101,9 +101,12 @@ export function readRequest(
   }
   const result = readInvocation(serialization, half.body, end, invocation);
   if (result == INCOMPLETE && !half.bodyComplete && half.keep()) return false;
-  const tracing = plugin.tracing;
-  if (tracing && invocation.headRead && !half.trace) half.trace = tracing.begin(callbackTime());
-  if (ruled && half.direction == Direction.DOWNSTREAM && !half.isDropped) {
+  if (plugin.notesCalls && invocation.headRead && !half.noted) {
+    half.noted = plugin.beginNoted(callbackTime());
+  }
+  const isPoliced = ruled !== null && half.direction == Direction.DOWNSTREAM;
+  if (ruled && isPoliced && !half.isDropped) {
+    plugin.forgetDecision();
     ruled.verdict = decide(plugin, ruled, half, header, result);
     ruled.note(plugin);
   }
@@ -126,6 +129,8 @@ export function readRequest(
   if (half.isStarved) half.setFault(Reason.OVERLOAD);
   const series = registry.resolve(plugin.describeCall(side));
   half.series = series;
+  const noted = half.noted;
+  if (noted) plugin.note(noted, isPoliced);
   if (plugin.isPathOverruled) plugin.recorder.add(series, cellKey(Metric.PATH_MISMATCHES), 1);
   // A generic call's method stands after its head.
   if (heads && result == half.body + head && !half.hasFault && !invocation.isGeneric) {
@@ -153,10 +158,10 @@ export function onRequest(
   const serialization = knownSerialization(serializationOf(flag));
   plugin.ledger.asked(series, Protocol.DUBBO, kind, serialization, bytes);
   if (kind == CallKind.TWOWAY) follow(plugin, half, header, series, calls, time);
-  const trace = half.trace;
-  if (trace) {
-    half.trace = null;
-    dropTracedCall(trace);
+  const noted = half.noted;
+  if (noted) {
+    half.noted = null;
+    dropNotedCall(noted);
   }
   const policies = plugin.settings.policies;
   // What is not followed is not in flight either.
@@ -208,8 +213,8 @@ function follow(
   }
   const call = table.start(calls, direction, id, serialization, series, time);
   call.requestBytes = <i64>HEADER_LENGTH + bodyLengthOf(header);
-  call.trace = half.trace;
-  half.trace = null;
+  call.noted = half.noted;
+  half.noted = null;
   const policies = plugin.settings.policies;
   if (policies) {
     call.holds = policies.holds;

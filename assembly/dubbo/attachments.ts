@@ -18,6 +18,8 @@ export class WantedAttachment {
   keyLength: u32 = 0;
   /** How often the key was found, whatever its values. */
   found: u32 = 0;
+  /** Whether a list of one string is taken for that string, as dubbo-go writes contexts of traces. */
+  takesLists: bool = false;
   /** The last value's bytes if it is a string; `start` 0 where the key is absent or it is none. */
   value: Span = new Span();
   /** The same for the key in lower case only, as most peers read it. */

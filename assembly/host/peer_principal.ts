@@ -18,6 +18,19 @@ const PATH_LENGTH: u32 = 35;
 /** The longest identity that is known, in bytes; SPIFFE allows 2048, Istio's have a hundred. */
 const LONGEST: u32 = 512;
 
+/** Points `text` at the identity, good until the next answer to the side; without bytes where there is none. */
+export function askPrincipal(text: Span): void {
+  const value = firstAnswer();
+  const size = secondAnswer();
+  // A connection's bytes are being read meanwhile.
+  keepBlock();
+  const result = proxy_get_property(PATH, PATH_LENGTH, value, size);
+  reuseBlock();
+  const length = result == OK ? <u32>load<usize>(size) : 0;
+  if (length == 0 || length > LONGEST) text.clear();
+  else text.set(load<usize>(value), length);
+}
+
 /** Keeps the identity for as long as the connection lives. */
 @unmanaged
 @final
@@ -29,18 +42,13 @@ export class PeerPrincipal {
   get(): Span {
     if (this.isAsked) return this.text;
     this.isAsked = true;
-    const value = firstAnswer();
-    const size = secondAnswer();
-    // A connection's bytes are being read meanwhile.
-    keepBlock();
-    const result = proxy_get_property(PATH, PATH_LENGTH, value, size);
-    reuseBlock();
-    const length = result == OK ? <u32>load<usize>(size) : 0;
-    if (length == 0 || length > LONGEST) return this.text;
-    const copy = heap.alloc(length);
-    memory.copy(copy, load<usize>(value), length);
-    this.text.set(copy, length);
-    return this.text;
+    const text = this.text;
+    askPrincipal(text);
+    if (text.length == 0) return text;
+    const copy = heap.alloc(text.length);
+    memory.copy(copy, text.start, text.length);
+    text.set(copy, text.length);
+    return text;
   }
 
   /** Gives everything back. */

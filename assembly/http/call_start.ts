@@ -4,15 +4,15 @@
 import { Name } from "../call/names";
 import { Call, setVersion } from "../call/call";
 import { now } from "../host/clock";
-import { TracedCall } from "../telemetry/traced_call";
+import { NotedCall } from "../telemetry/noted_call";
 import { Series } from "../metrics/series";
 import { Plugin } from "../plugin";
 import { policeHeaders } from "./header_policing";
 import { protectHeaders, routeHeaders } from "./header_routing";
 import { Form, HttpRequest } from "./http_request";
 
-/** The trace of the call that was read last, if it is recorded. */
-export let startedTrace: TracedCall | null = null;
+/** What is noted for telemetry of the call that was read last, or null. */
+export let startedNotes: NotedCall | null = null;
 
 /** Whether the call that was read last was refused, and Envoy has been told to answer it. */
 export let isRefused: bool = false;
@@ -25,7 +25,7 @@ export let isRefused: bool = false;
  */
 export function readCall(plugin: Plugin, request: HttpRequest): Series | null {
   isRefused = false;
-  startedTrace = null;
+  startedNotes = null;
   const routing = plugin.settings.routing;
   const isProtected = routing ? routing.hasProtectedKeys : false;
   if (!isProtected && !request.mayBeCall()) return null;
@@ -34,20 +34,28 @@ export function readCall(plugin: Plugin, request: HttpRequest): Series | null {
   request.read(plugin.query);
   const isCall = request.form != Form.NONE;
   const call = describe(plugin, request);
-  const tracing = plugin.tracing;
-  if (tracing && isCall) startedTrace = tracing.begin(now());
+  plugin.forgetDecision();
+  if (plugin.notesCalls && isCall) startedNotes = plugin.beginNoted(now());
   const policies = plugin.settings.policies;
   if (policies && routing && isCall) {
     isRefused = policeHeaders(plugin, policies, routing, call);
-    if (isRefused) return plugin.registry.resolve(call);
   }
+  if (isRefused) return counted(plugin, call);
   if (routing && isCall) routeHeaders(plugin, routing, request, call);
   else if (routing && isProtected) protectHeaders(routing, request);
   if (!isCall) {
     plugin.release();
     return null;
   }
-  return plugin.registry.resolve(call);
+  return counted(plugin, call);
+}
+
+/** Where the call is counted; what is still to be noted of it is. */
+function counted(plugin: Plugin, call: Call): Series {
+  const series = plugin.registry.resolve(call);
+  const noted = startedNotes;
+  if (noted) plugin.note(noted, true);
+  return series;
 }
 
 /** The call that `request` has just read. */

@@ -18,7 +18,7 @@ import { Plugin } from "../plugin";
 import { Span } from "../wire/span";
 import { GRPC_OK, GRPC_UNKNOWN, parseGrpcStatus, statusOfHttp } from "./grpc_status";
 import { protectTrailers } from "./header_routing";
-import { startedTrace } from "./call_start";
+import { startedNotes } from "./call_start";
 import { Form, HttpRequest } from "./http_request";
 import { MessageCounter } from "./message_counter";
 
@@ -69,7 +69,7 @@ export class HttpCall {
     this.responseBytes = 0;
     this.asked.clear();
     this.answered.clear();
-    inFlight.trace = startedTrace;
+    inFlight.noted = startedNotes;
     inFlight.holds = 0;
     const policies = plugin.settings.policies;
     if (policies) {

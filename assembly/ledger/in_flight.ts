@@ -6,7 +6,7 @@
  * again for the next ones.
  */
 import { CallKind, Direction, Protocol } from "../call/vocabulary";
-import { TracedCall } from "../telemetry/traced_call";
+import { NotedCall } from "../telemetry/noted_call";
 import { Series } from "../metrics/series";
 import { hashU64 } from "../wire/hash";
 import { HashTable } from "../wire/hash_table";
@@ -43,8 +43,8 @@ export class InFlight {
   /** What the request was: told again where the call is. */
   kind: CallKind = CallKind.TWOWAY;
   requestBytes: i64 = 0;
-  /** Its place in its trace, if it is recorded. */
-  trace: TracedCall | null = null;
+  /** What is noted of it for telemetry, or null. */
+  noted: NotedCall | null = null;
   /** The counters of concurrency of which it takes a place: a bit for each, see holds.ts. */
   holds: u32 = 0;
 

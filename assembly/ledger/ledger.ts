@@ -13,7 +13,7 @@
 import { CallKind, ClosedBy, Outcome, Protocol } from "../call/vocabulary";
 import { now } from "../host/clock";
 import { Telemetry } from "../telemetry/telemetry";
-import { dropTracedCall } from "../telemetry/traced_call";
+import { dropNotedCall } from "../telemetry/noted_call";
 import { Metric } from "../metrics/definitions";
 import { Recorder } from "../metrics/recorder";
 import { cellKey, Series } from "../metrics/series";
@@ -42,7 +42,7 @@ export class Ending {
   outcome: u32 = <u32>Outcome.UNKNOWN;
   /** Bytes of the answer. */
   bytes: i64 = 0;
-  /** When its last byte had passed, in ns. */
+  /** When its last byte had passed, in ns; of no answer 0 until somebody has asked. */
   time: u64 = 0;
   /** Of an unanswered call. */
   closedBy: ClosedBy = ClosedBy.UNKNOWN;
@@ -61,6 +61,7 @@ export class Ending {
   /** Makes it that of a call which nobody answered. */
   unanswered(closedBy: ClosedBy): Ending {
     this.kind = EndKind.UNANSWERED;
+    this.time = 0;
     this.closedBy = closedBy;
     return this;
   }
@@ -68,6 +69,7 @@ export class Ending {
   /** Makes it that of a call which is not followed any more. */
   untracked(): Ending {
     this.kind = EndKind.UNTRACKED;
+    this.time = 0;
     return this;
   }
 }
@@ -160,24 +162,26 @@ export class Ledger {
 function tell(telemetry: Telemetry, call: InFlight, ending: Ending): void {
   const ended = telemetry.ended;
   const isAnswered = ending.kind <= EndKind.GUARDED;
-  const trace = call.trace;
+  const noted = call.noted;
   ended.series = call.series;
   ended.side = call.series.side;
   ended.protocol = call.protocol;
   ended.kind = call.kind;
   ended.serialization = call.serialization;
-  ended.trace = trace;
+  ended.noted = noted;
   ended.id = call.id;
   ended.askedAt = call.startedAt;
   ended.requestBytes = call.requestBytes;
   ended.isAnswered = isAnswered;
-  ended.endedAt = isAnswered ? ending.time : now();
+  // All calls of a connection end at one time, and the host is asked once.
+  if (ending.time == 0) ending.time = now();
+  ended.endedAt = ending.time;
   ended.responseBytes = isAnswered ? ending.bytes : 0;
   ended.status = ending.status;
   ended.outcome = ending.outcome;
   ended.closedBy = ending.kind == EndKind.UNANSWERED ? ending.closedBy : ClosedBy.UNKNOWN;
   telemetry.tell();
-  if (!trace) return;
-  dropTracedCall(trace);
-  call.trace = null;
+  if (!noted) return;
+  dropNotedCall(noted);
+  call.noted = null;
 }

@@ -73,6 +73,8 @@ export class Policies {
   shadowPolicy: u32 = 0;
   /** Places that the call has taken: a bit for each counter of concurrency. */
   holds: u32 = 0;
+  /** Whether it was refused. */
+  isRefused: bool = false;
   /** How many rate limits it has passed, and the last one of them. */
   limitPassed: i32 = -1;
 
@@ -98,9 +100,7 @@ export class Policies {
    * @returns whether it is refused; then `reason`, `policy` and `answer` say why and how
    */
   refuses(call: Call, isSure: bool, unsureReason: RefusalReason, holds: Holds, time: u64): bool {
-    this.shadowReason = -1;
-    this.holds = 0;
-    this.limitPassed = -1;
+    this.forget();
     if (!isSure) {
       if (this.authorizes) return this.refuse(unsureReason, this.defaultName, this.defaultAnswer);
       if (this.authorizing.first) this.shadow(unsureReason, this.defaultName);
@@ -110,6 +110,21 @@ export class Policies {
     return this.isLimited(call, holds, time);
   }
 
+  /** Nothing was found of a call. */
+  forget(): void {
+    this.isRefused = false;
+    this.shadowReason = -1;
+    this.holds = 0;
+    this.limitPassed = -1;
+  }
+
+  /** The name to tell beside the call: of the policy that refused it or would have, or of the limit passed last. */
+  get named(): Span | null {
+    if (this.isRefused) return this.names.name(this.policy);
+    if (this.shadowReason >= 0) return this.names.name(this.shadowPolicy);
+    return this.limitPassed >= 0 ? this.names.name(<u32>this.limitPassed) : null;
+  }
+
   /** The call that took places is not followed: they are given back. */
   giveBack(holds: Holds): void {
     holds.release(this.holds);
@@ -117,6 +132,7 @@ export class Policies {
   }
 
   private refuse(reason: RefusalReason, policy: u32, answer: Answer): bool {
+    this.isRefused = true;
     this.reason = reason;
     this.policy = policy;
     this.answer = answer;

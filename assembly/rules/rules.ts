@@ -12,6 +12,8 @@ import { signatureOfCall } from "./match";
 @final
 export class Rules<R> {
   first: R | null = null;
+  /** The rule that `find` answered last. */
+  found: R | null = null;
   /** Whether another rule might have held for the last call if its attachments had been read. */
   isUndecided: bool = false;
   private last: R | null = null;
@@ -32,7 +34,9 @@ export class Rules<R> {
    */
   find(call: Call): R | null {
     this.isUndecided = false;
-    return this.findFrom(this.first, call);
+    const found = this.findFrom(this.first, call);
+    this.found = found;
+    return found;
   }
 
   /** The first rule for `call` from `rule` on; `isUndecided` is only ever set. */

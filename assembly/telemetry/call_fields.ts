@@ -18,16 +18,21 @@ import {
   Protocol,
   SIDE_NAMES,
 } from "../call/vocabulary";
+import { askPrincipal } from "../host/peer_principal";
+import { peerAddress } from "../host/peer_address";
 import { Label, valuesOf } from "../metrics/definitions";
+import { RULE_PART } from "../metrics/series";
 import { Output } from "../wire/output";
 import { Span } from "../wire/span";
 import { EndedCall } from "./ended_call";
+import { Field, fieldBit } from "./fields";
 import { writeNumberAttribute, writeTextAttribute } from "./otlp";
 
 /** Room for a key or a word of ours. */
 const KEY = memory.data(64);
 const WORD = memory.data(64);
 const NAME = memory.data(16);
+const NANOSECONDS: u64 = 1000;
 const METHOD_ROOM = memory.data(408);
 
 /** Points `span` at the name of the call's series with this number; without bytes where it has none. */
@@ -57,35 +62,89 @@ export function writeMethod(call: EndedCall): usize {
 /** How long the method is that was written last. */
 export let methodLength: u32 = 0;
 
-/** Appends everything that is told of `call` as attributes in `field`. */
-export function writeFields(out: Output, field: u32, call: EndedCall): void {
+/** Appends what is told of `call` as attributes in `field`; `fields` are bits of fields.ts. */
+export function writeFields(out: Output, field: u32, call: EndedCall, fields: u32): void {
   writeTextOf(out, field, "rpc.system.name", call.protocol == Protocol.GRPC ? "grpc" : "dubbo", 0);
   const method = writeMethod(call);
   const key = ascii(KEY, "rpc.method");
   writeTextAttribute(out, field, key, 10, method, methodLength);
   const span = changetype<Span>(NAME);
   for (let name: u32 = Name.VERSION as u32; name < NAME_COUNT; name++) {
+    if (!(fields & (1 << name))) continue;
     nameOf(call, name, span);
     if (span.length == 0) continue;
     const length = writeNameKey(name);
     const clean = cleaned(span);
     writeTextAttribute(out, field, KEY, length, clean.start, clean.length);
   }
-  writeTextOf(out, field, "dubbo.side", SIDE_NAMES, call.side);
-  writeTextOf(out, field, "dubbo.call", CALL_NAMES, call.kind);
-  writeTextOf(out, field, "dubbo.serialization", SERIALIZATION_WORDS, call.serialization);
-  writeNumberOf(out, field, "dubbo.request.bytes", call.requestBytes);
+  if (fields & fieldBit(Field.SIDE)) writeTextOf(out, field, "dubbo.side", SIDE_NAMES, call.side);
+  if (fields & fieldBit(Field.CALL)) writeTextOf(out, field, "dubbo.call", CALL_NAMES, call.kind);
+  if (fields & fieldBit(Field.SERIALIZATION)) {
+    writeTextOf(out, field, "dubbo.serialization", SERIALIZATION_WORDS, call.serialization);
+  }
+  if (fields & fieldBit(Field.REQUEST_ID)) {
+    writeNumberOf(out, field, "dubbo.request.id", <i64>call.id);
+  }
+  if (fields & fieldBit(Field.DURATION)) {
+    writeNumberOf(out, field, "dubbo.duration_us", durationOf(call) / NANOSECONDS);
+  }
+  if (fields & fieldBit(Field.RULE) && pointAtRule(call, span)) {
+    writeNameAttribute(out, field, "dubbo.rule", span);
+  }
+  if (fields & fieldBit(Field.POLICY) && pointAtPolicy(call, span)) {
+    writeNameAttribute(out, field, "dubbo.policy", span);
+  }
+  if (fields & fieldBit(Field.PEER)) {
+    peerAddress(span);
+    if (span.length != 0) writeNameAttribute(out, field, "network.peer.address", span);
+  }
+  if (fields & fieldBit(Field.PRINCIPAL)) {
+    askPrincipal(span);
+    if (span.length != 0) writeNameAttribute(out, field, "dubbo.principal", span);
+  }
+  const hasBytes = (fields & fieldBit(Field.BYTES)) != 0;
+  if (hasBytes) writeNumberOf(out, field, "dubbo.request.bytes", call.requestBytes);
   if (!call.isAnswered) {
     writeTextOf(out, field, "error.type", "unanswered", 0);
-    writeTextOf(out, field, "dubbo.closed_by", CLOSED_BY_NAMES, call.closedBy);
+    if (fields & fieldBit(Field.CLOSED_BY)) {
+      writeTextOf(out, field, "dubbo.closed_by", CLOSED_BY_NAMES, call.closedBy);
+    }
     return;
   }
   const statuses = valuesOf(Label.STATUS, call.protocol);
-  writeTextOf(out, field, "rpc.response.status_code", statuses, call.status);
-  writeTextOf(out, field, "dubbo.outcome", OUTCOME_NAMES, call.outcome);
+  if (fields & fieldBit(Field.STATUS)) {
+    writeTextOf(out, field, "rpc.response.status_code", statuses, call.status);
+  }
+  if (fields & fieldBit(Field.OUTCOME)) {
+    writeTextOf(out, field, "dubbo.outcome", OUTCOME_NAMES, call.outcome);
+  }
   if (call.outcome == Outcome.ERROR) writeTextOf(out, field, "error.type", statuses, call.status);
   if (call.outcome == Outcome.EXCEPTION) writeTextOf(out, field, "error.type", "exception", 0);
-  writeNumberOf(out, field, "dubbo.response.bytes", call.responseBytes);
+  if (hasBytes) writeNumberOf(out, field, "dubbo.response.bytes", call.responseBytes);
+}
+
+/** Points `span` at the name of the rule that the call took; false where it took none. */
+export function pointAtRule(call: EndedCall, span: Span): bool {
+  const noted = call.noted;
+  const rule = noted ? noted.rule : null;
+  if (!rule) return false;
+  span.set(rule.names, rule.lengthOf(RULE_PART));
+  return span.length != 0;
+}
+
+/** Points `span` at the name of the policy that is told beside the call; false where there is none. */
+export function pointAtPolicy(call: EndedCall, span: Span): bool {
+  const noted = call.noted;
+  const policy = noted ? noted.policy : null;
+  if (!policy) return false;
+  span.point(policy);
+  return span.length != 0;
+}
+
+/** How long the call took, in ns. */
+export function durationOf(call: EndedCall): u64 {
+  const began = call.noted ? call.noted!.beganAt : call.askedAt;
+  return call.endedAt > began ? call.endedAt - began : 0;
 }
 
 /** Whether the call failed, as a span tells it. */
@@ -126,6 +185,11 @@ function writeNameKey(name: u32): u32 {
 function writeTextOf(out: Output, field: u32, key: string, words: string, index: u32): void {
   const length = copyWord(WORD, words, index);
   writeTextAttribute(out, field, ascii(KEY, key), key.length, WORD, length);
+}
+
+function writeNameAttribute(out: Output, field: u32, key: string, name: Span): void {
+  const clean = cleaned(name);
+  writeTextAttribute(out, field, ascii(KEY, key), key.length, clean.start, clean.length);
 }
 
 function writeNumberOf(out: Output, field: u32, key: string, value: i64): void {

@@ -1,10 +1,20 @@
 /**
  * Which calls are logged, and how: as records for a collector, or as a line of JSON in Envoy's log.
  */
+import { Call } from "../call/call";
 import { cleaned } from "../call/cleaned";
 import { NAME_COUNT, NAME_WORDS } from "../call/names";
 import { SERIALIZATION_WORDS } from "../call/serializations";
-import { CALL_NAMES, CLOSED_BY_NAMES, OUTCOME_NAMES, SIDE_NAMES } from "../call/vocabulary";
+import {
+  CALL_NAMES,
+  CLOSED_BY_NAMES,
+  OUTCOME_NAMES,
+  Protocol,
+  SIDE_NAMES,
+} from "../call/vocabulary";
+import { peerAddress } from "../host/peer_address";
+import { askPrincipal } from "../host/peer_principal";
+import { SourceAddress } from "../host/source_address";
 import { logBytes, LogLevel } from "../host/log";
 import { Label, valuesOf } from "../metrics/definitions";
 import { hashU64 } from "../wire/hash";
@@ -13,13 +23,17 @@ import { Span } from "../wire/span";
 import {
   ascii,
   copyWord,
+  durationOf,
   hasFailed,
   methodLength,
   nameOf,
+  pointAtPolicy,
+  pointAtRule,
   writeFields,
   writeMethod,
 } from "./call_fields";
 import { EndedCall } from "./ended_call";
+import { Field, fieldBit } from "./fields";
 import { LogField, writeTextValue } from "./otlp";
 import { writeBytesField, writeFixed64Field, writeVarintField } from "./protobuf";
 import { TelemetrySettings, UNANSWERED_BIT, WHOLE } from "./settings";
@@ -36,6 +50,9 @@ const MICROSECOND: u64 = 1000;
 
 const TEXT = memory.data(96);
 const NAME = memory.data(16);
+/** Room for a `SourceAddress` of the call that is asked about. */
+const ADDRESS_BYTES: u32 = 24;
+const ADDRESS = memory.data(24);
 
 /** The log of one plugin. */
 @unmanaged
@@ -53,9 +70,36 @@ export class CallLog {
     this.random = hashU64(seed, 4);
   }
 
+  /** Whether the call that was just read meets what is asked of a request. */
+  mayLog(call: Call): bool {
+    const match = this.settings.logMatch;
+    if (!match) return true;
+    // Rules ask for these by themselves, if they do.
+    const address = call.address;
+    const principal = call.principal.start;
+    const length = call.principal.length;
+    const asked = changetype<SourceAddress>(ADDRESS);
+    if (match.networks) {
+      memory.fill(ADDRESS, 0, ADDRESS_BYTES);
+      call.address = asked.get();
+    }
+    if (match.principals) askPrincipal(call.principal);
+    const meets =
+      match.meetsHead(call) &&
+      (!match.asksAttachments || (call.attachmentsRead && match.meetsAttachments(call)));
+    call.address = address;
+    call.principal.set(principal, length);
+    return meets;
+  }
+
   /** Whether the call is logged. */
   wants(call: EndedCall): bool {
     const settings = this.settings;
+    const noted = call.noted;
+    if (settings.logMatch && (!noted || !noted.isLogged)) return false;
+    const statuses =
+      call.protocol == Protocol.DUBBO ? settings.logDubboStatuses : settings.logGrpcStatuses;
+    if (call.isAnswered && (statuses & (1 << call.status)) != 0) return true;
     const bit = call.isAnswered ? 1 << call.outcome : UNANSWERED_BIT;
     if ((settings.logOutcomes & bit) != 0) return true;
     if (settings.logSlower != 0 && durationOf(call) > settings.logSlower) return true;
@@ -66,15 +110,16 @@ export class CallLog {
 
   /** Appends the fields of a log record. */
   writeRecord(out: Output, call: EndedCall): void {
+    const fields = this.settings.logFields;
     const failed = hasFailed(call);
     writeFixed64Field(out, LogField.TIME, call.endedAt);
     writeFixed64Field(out, LogField.OBSERVED_TIME, call.endedAt);
     writeVarintField(out, LogField.SEVERITY_NUMBER, failed ? ERROR : INFO);
     const method = writeMethod(call);
     writeTextValue(out, LogField.BODY, method, methodLength);
-    writeFields(out, LogField.ATTRIBUTES, call);
-    const trace = call.trace;
-    if (trace) {
+    writeFields(out, LogField.ATTRIBUTES, call, fields);
+    const trace = call.noted;
+    if (trace && trace.isTraced && fields & fieldBit(Field.TRACE_ID)) {
       writeTraceId(out, LogField.TRACE_ID, trace);
       writeSpanId(out, LogField.SPAN_ID, trace.spanId);
     }
@@ -92,38 +137,59 @@ export class CallLog {
     if (this.lines == MOST_LINES) return false;
     this.lines++;
     const out = this.line;
+    const fields = this.settings.logFields;
     out.clear();
     this.writeText('{"time_us":');
     this.writeNumber(call.endedAt / MICROSECOND);
     const span = changetype<Span>(NAME);
     for (let name: u32 = 0; name < NAME_COUNT; name++) {
+      if (!(fields & (1 << name))) continue;
       nameOf(call, name, span);
-      if (span.length == 0) continue;
-      this.writeText(',"');
-      this.writeWord(NAME_WORDS, name);
-      this.writeText('":"');
-      const clean = cleaned(span);
-      out.write(clean.start, clean.length);
-      out.writeU8(0x22);
+      if (span.length != 0) this.writeName(NAME_WORDS, name, span);
     }
-    this.writeField("side", SIDE_NAMES, call.side);
-    this.writeField("call", CALL_NAMES, call.kind);
-    this.writeField("serialization", SERIALIZATION_WORDS, call.serialization);
-    if (call.isAnswered) {
+    if (fields & fieldBit(Field.SIDE)) this.writeField("side", SIDE_NAMES, call.side);
+    if (fields & fieldBit(Field.CALL)) this.writeField("call", CALL_NAMES, call.kind);
+    if (fields & fieldBit(Field.SERIALIZATION)) {
+      this.writeField("serialization", SERIALIZATION_WORDS, call.serialization);
+    }
+    if (fields & fieldBit(Field.STATUS) && call.isAnswered) {
       this.writeField("status", valuesOf(Label.STATUS, call.protocol), call.status);
-      this.writeField("outcome", OUTCOME_NAMES, call.outcome);
-    } else {
-      this.writeField("outcome", "unanswered", 0);
+    }
+    if (fields & fieldBit(Field.OUTCOME)) {
+      if (call.isAnswered) this.writeField("outcome", OUTCOME_NAMES, call.outcome);
+      else this.writeField("outcome", "unanswered", 0);
+    }
+    if (fields & fieldBit(Field.CLOSED_BY) && !call.isAnswered) {
       this.writeField("closed_by", CLOSED_BY_NAMES, call.closedBy);
     }
-    this.writeText(',"duration_us":');
-    this.writeNumber(durationOf(call) / MICROSECOND);
-    this.writeText(',"request_bytes":');
-    this.writeNumber(call.requestBytes);
-    this.writeText(',"response_bytes":');
-    this.writeNumber(call.responseBytes);
-    const trace = call.trace;
-    if (trace) {
+    if (fields & fieldBit(Field.DURATION)) {
+      this.writeText(',"duration_us":');
+      this.writeNumber(durationOf(call) / MICROSECOND);
+    }
+    if (fields & fieldBit(Field.BYTES)) {
+      this.writeText(',"request_bytes":');
+      this.writeNumber(call.requestBytes);
+      this.writeText(',"response_bytes":');
+      this.writeNumber(call.responseBytes);
+    }
+    if (fields & fieldBit(Field.REQUEST_ID)) {
+      this.writeText(',"request_id":');
+      this.writeNumber(call.id);
+    }
+    if (fields & fieldBit(Field.RULE) && pointAtRule(call, span)) this.writeName("rule", 0, span);
+    if (fields & fieldBit(Field.POLICY) && pointAtPolicy(call, span)) {
+      this.writeName("policy", 0, span);
+    }
+    if (fields & fieldBit(Field.PEER)) {
+      peerAddress(span);
+      if (span.length != 0) this.writeName("peer", 0, span);
+    }
+    if (fields & fieldBit(Field.PRINCIPAL)) {
+      askPrincipal(span);
+      if (span.length != 0) this.writeName("principal", 0, span);
+    }
+    const trace = call.noted;
+    if (trace && trace.isTraced && fields & fieldBit(Field.TRACE_ID)) {
       this.writeText(',"trace_id":"');
       writeHex64(out, trace.traceHigh);
       writeHex64(out, trace.traceLow);
@@ -139,6 +205,16 @@ export class CallLog {
     this.writeText(key);
     this.writeText('":"');
     this.writeWord(words, index);
+    this.line.writeU8(0x22);
+  }
+
+  /** Writes `name`, cleaned, under word number `index` of `words`. */
+  private writeName(words: string, index: u32, name: Span): void {
+    const clean = cleaned(name);
+    this.writeText(',"');
+    this.writeWord(words, index);
+    this.writeText('":"');
+    this.line.write(clean.start, clean.length);
     this.line.writeU8(0x22);
   }
 
@@ -165,10 +241,4 @@ export class CallLog {
     this.line.free();
     heap.free(changetype<usize>(this));
   }
-}
-
-/** How long the call took, in ns. */
-function durationOf(call: EndedCall): u64 {
-  const began = call.trace ? call.trace!.beganAt : call.askedAt;
-  return call.endedAt > began ? call.endedAt - began : 0;
 }

@@ -3,7 +3,7 @@
  */
 import { CallKind, ClosedBy, Outcome, Protocol, Side } from "../call/vocabulary";
 import { Series } from "../metrics/series";
-import { TracedCall } from "./traced_call";
+import { NotedCall } from "./noted_call";
 
 /** One, filled again and again. */
 @unmanaged
@@ -15,8 +15,8 @@ export class EndedCall {
   kind: CallKind = CallKind.TWOWAY;
   /** A place in call/serializations.ts. */
   serialization: u32 = 0;
-  /** Its trace, if it is recorded. */
-  trace: TracedCall | null = null;
+  /** What was noted of it, or null. */
+  noted: NotedCall | null = null;
   /** The request's id; 0 over HTTP. */
   id: u64 = 0;
   /** When the request's last byte, and the answer's, had passed, in ns since 1970. */

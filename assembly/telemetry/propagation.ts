@@ -20,7 +20,7 @@ import {
   writeHex64,
   writeTraceparent,
 } from "./trace_context";
-import { TracedCall } from "./traced_call";
+import { NotedCall } from "./noted_call";
 
 /** Room for all values at once: 55 + 51 + 32 + 16 + 16 + 1 characters. */
 const ROOM: u32 = 171;
@@ -117,7 +117,7 @@ export class Propagation {
   }
 
   /** Writes that of `traced`, whose caller's was `context`. */
-  write(traced: TracedCall, context: TraceContext): void {
+  write(traced: NotedCall, context: TraceContext): void {
     const out = this.out;
     const high = traced.traceHigh;
     const low = traced.traceLow;

@@ -1,7 +1,9 @@
 /**
  * What the configuration says of telemetry.
  */
+import { Match } from "../rules/match";
 import { ExportSettings } from "./exporter";
+import { Field, fieldBit, USUAL_FIELDS } from "./fields";
 
 /** Where the log of calls goes. */
 export const enum LogTarget {
@@ -28,14 +30,40 @@ export class TelemetrySettings {
   logOutcomes: u32 = 0;
   /** Calls that took longer are logged whatever their outcome, in ns; 0: none for that. */
   logSlower: u64 = 0;
+  /** The statuses of answers that are logged: a bit for each of Dubbo's, and of gRPC's. */
+  logDubboStatuses: u32 = 0;
+  logGrpcStatuses: u32 = 0;
+  /** What a call must meet to be logged at all, or null. */
+  logMatch: Match | null = null;
+  /** What is told of a logged call, see fields.ts. */
+  logFields: u32 = USUAL_FIELDS;
   /** Of `WHOLE` other calls so many are logged. */
   logPerWhole: u32 = 0;
   /** Where spans and log records are sent, or null. */
   spans: ExportSettings | null = null;
   logs: ExportSettings | null = null;
 
+  /** Whether attachments are asked for: a caller's context, or what the log asks of a call. */
+  get readsAttachments(): bool {
+    const match = this.logMatch;
+    return this.traces || (match !== null && match.asksAttachments);
+  }
+
+  /**
+   * Whether something must be noted of each call for its record.
+   *
+   * @param hasRules whether there are rules or policies, of which a record may tell
+   */
+  logNotes(hasRules: bool): bool {
+    if (this.log == LogTarget.NONE) return false;
+    if (this.logMatch) return true;
+    return hasRules && (this.logFields & (fieldBit(Field.RULE) | fieldBit(Field.POLICY))) != 0;
+  }
+
   /** Gives everything back. */
   free(): void {
+    const match = this.logMatch;
+    if (match) match.free();
     const spans = this.spans;
     if (spans) spans.free();
     const logs = this.logs;

@@ -8,6 +8,7 @@ import { Side } from "../call/vocabulary";
 import { Output } from "../wire/output";
 import { ascii, hasFailed, methodLength, writeFields, writeMethod } from "./call_fields";
 import { EndedCall } from "./ended_call";
+import { SPAN_FIELDS } from "./fields";
 import {
   EVENT_NAME,
   EVENT_TIME,
@@ -24,7 +25,7 @@ import {
   writeFixed64Field,
   writeVarintField,
 } from "./protobuf";
-import { TracedCall } from "./traced_call";
+import { NotedCall } from "./noted_call";
 
 const IDS = memory.data(16);
 const EVENT = memory.data(32);
@@ -33,7 +34,7 @@ const SAMPLED: u32 = 1;
 const ASKED = "request.last_byte";
 
 /** Appends the fields of the span of `call`, which is `traced`. */
-export function writeSpan(out: Output, call: EndedCall, traced: TracedCall): void {
+export function writeSpan(out: Output, call: EndedCall, traced: NotedCall): void {
   writeTraceId(out, SpanField.TRACE_ID, traced);
   writeSpanId(out, SpanField.SPAN_ID, traced.spanId);
   if (traced.parentId != 0) writeSpanId(out, SpanField.PARENT_SPAN_ID, traced.parentId);
@@ -45,7 +46,7 @@ export function writeSpan(out: Output, call: EndedCall, traced: TracedCall): voi
   const end = max<u64>(call.endedAt, traced.beganAt);
   writeFixed64Field(out, SpanField.START_TIME, traced.beganAt);
   writeFixed64Field(out, SpanField.END_TIME, end);
-  writeFields(out, SpanField.ATTRIBUTES, call);
+  writeFields(out, SpanField.ATTRIBUTES, call, SPAN_FIELDS);
   const event = beginMessage(out, SpanField.EVENTS);
   writeFixed64Field(out, EVENT_TIME, call.askedAt);
   writeBytesField(out, EVENT_NAME, ascii(EVENT, ASKED), ASKED.length);
@@ -59,7 +60,7 @@ export function writeSpan(out: Output, call: EndedCall, traced: TracedCall): voi
 }
 
 /** Appends a trace's id. */
-export function writeTraceId(out: Output, field: u32, traced: TracedCall): void {
+export function writeTraceId(out: Output, field: u32, traced: NotedCall): void {
   store<u64>(IDS, bswap<u64>(traced.traceHigh));
   store<u64>(IDS, bswap<u64>(traced.traceLow), 8);
   writeBytesField(out, field, IDS, 16);

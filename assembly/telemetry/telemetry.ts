@@ -6,6 +6,7 @@
  * A call only appends some hundred bytes to a queue in memory; what does not fit is dropped and counted.
  */
 import { HeaderMap, headerValue } from "../host/headers";
+import { Call } from "../call/call";
 import { DropReason, TelemetryRecord } from "../call/vocabulary";
 import { Metric } from "../metrics/definitions";
 import { Recorder } from "../metrics/recorder";
@@ -48,14 +49,20 @@ export class Telemetry {
     if (logs && settings.log == LogTarget.OTLP) this.logs = new Exporter(logs);
   }
 
+  /** Whether the call that was just read meets what the log asks of a request. */
+  mayLog(call: Call): bool {
+    const log = this.log;
+    return log !== null && log.mayLog(call);
+  }
+
   /** The call in `ended` has ended. */
   tell(): void {
     const call = this.ended;
-    const trace = call.trace;
+    const noted = call.noted;
     const spans = this.spans;
-    if (spans && trace) {
+    if (spans && noted && noted.isTraced) {
       spans.queue.begin();
-      writeSpan(spans.queue.records, call, trace);
+      writeSpan(spans.queue.records, call, noted);
       if (!spans.queue.end()) this.drop(DropReason.QUEUE_FULL, TelemetryRecord.SPAN, 1);
     }
     const log = this.log;

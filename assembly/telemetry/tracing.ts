@@ -10,7 +10,7 @@ import { AttachmentChange } from "../dubbo/attachment_change";
 import { hashU64 } from "../wire/hash";
 import { Propagation } from "./propagation";
 import { TelemetrySettings, WHOLE } from "./settings";
-import { takeTracedCall, TracedCall } from "./traced_call";
+import { NotedCall } from "./noted_call";
 import {
   readB3,
   readB3Ids,
@@ -45,13 +45,13 @@ export class Tracing {
   constructor(settings: TelemetrySettings, query: AttachmentQuery, seed: u64) {
     this.settings = settings;
     this.random = hashU64(seed, 3);
-    this.traceparent = query.wantText("traceparent");
-    this.b3 = query.wantText("b3");
-    this.b3TraceId = query.wantText("x-b3-traceid");
-    this.b3SpanId = query.wantText("x-b3-spanid");
-    this.b3Sampled = query.wantText("x-b3-sampled");
-    this.b3Flags = query.wantText("x-b3-flags");
-    this.sw8 = query.wantText("sw8");
+    this.traceparent = wantContext(query, "traceparent");
+    this.b3 = wantContext(query, "b3");
+    this.b3TraceId = wantContext(query, "x-b3-traceid");
+    this.b3SpanId = wantContext(query, "x-b3-spanid");
+    this.b3Sampled = wantContext(query, "x-b3-sampled");
+    this.b3Flags = wantContext(query, "x-b3-flags");
+    this.sw8 = wantContext(query, "sw8");
     if (settings.propagates) this.propagation = new Propagation(query);
   }
 
@@ -61,29 +61,29 @@ export class Tracing {
     return propagation && propagation.hasContext ? propagation.change : null;
   }
 
-  /**
-   * The call whose attachments or headers were just read, if it is to be recorded.
-   *
-   * @param time in ns since 1970
-   */
-  begin(time: u64): TracedCall | null {
+  /** No call of a context of ours has begun. */
+  clear(): void {
     const propagation = this.propagation;
     if (propagation) propagation.clear();
+  }
+
+  /** Decides on the call whose attachments or headers were just read, and gives it its place if it is recorded. */
+  begin(noted: NotedCall): void {
+    const propagation = this.propagation;
     const context = this.context;
     this.readContext();
     let isSampled = context.sampling == Sampling.SAMPLED;
     if (context.sampling == Sampling.OPEN) {
       isSampled = <u32>(this.draw() % WHOLE) < this.settings.samplePerWhole;
     }
-    if (!isSampled) return null;
+    if (!isSampled) return;
     if (!context.hasTrace) {
       context.traceHigh = this.draw();
       context.traceLow = this.draw() | 1;
       context.spanId = 0;
     }
-    const traced = takeTracedCall(context, this.draw() | 1, time);
-    if (traced && propagation) propagation.write(traced, context);
-    return traced;
+    noted.trace(context, this.draw() | 1);
+    if (propagation) propagation.write(noted, context);
   }
 
   private readContext(): void {
@@ -122,4 +122,10 @@ export class Tracing {
     heap.free(changetype<usize>(this.context));
     heap.free(changetype<usize>(this));
   }
+}
+
+function wantContext(query: AttachmentQuery, key: string): WantedAttachment {
+  const wanted = query.wantText(key);
+  wanted.takesLists = true;
+  return wanted;
 }

@@ -22,7 +22,7 @@ import { awaitSeries, seriesOf } from "./lab/series.ts";
 const SUITE = { timeout: 240_000 };
 /** lab/istio.yaml has it as a registry without TLS. */
 const REGISTRY = `${HOST}:5000`;
-const IMAGE = "dubbo-wasm-filter:0.1.0";
+const IMAGE = "dubbo-wasm-filter:0.2.0";
 const BY_NAME = "user-provider:20880";
 const BLUE = "user-provider-blue-0";
 const USERS = { interface: "com.k8s.User.UserProvider", method: "GetUser" };

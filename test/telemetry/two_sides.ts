@@ -1,4 +1,4 @@
-// Two real Envoys, as sidecars are, and the demo's provider of users:
+// Two real Envoys, as sidecars are, and a provider of users, the demo's unless another one is started:
 //
 //   caller ──> [dubbo filter, dubbo_proxy] ──> [dubbo filter, tcp_proxy] ──> user provider
 //              Envoy of gateway.shop           Envoy of user.shop
@@ -39,8 +39,16 @@ export const GET_USER: Request = {
 /** Its name in spans and records. */
 export const METHOD = `${USERS.interface}/${USERS.get.method}`;
 
-/** Starts them; both send to the collector on this port, with this `telemetry` besides where. */
-export async function startTwoSides(otlpPort: number, telemetry: object): Promise<TwoSides> {
+/**
+ * Starts them; both send to the collector on this port, with this `telemetry` besides where.
+ *
+ * @param startProvider starts what listens on the port in place of the demo's provider
+ */
+export async function startTwoSides(
+  otlpPort: number,
+  telemetry: object,
+  startProvider?: (port: number) => Promise<void>,
+): Promise<TwoSides> {
   const otlp = { cluster: "collector", interval_ms: 100 };
   const change = (service: string, name: string, direction: string) => (config: Json) => {
     const [app, NAMESPACE] = service.split(".");
@@ -55,13 +63,13 @@ export async function startTwoSides(otlpPort: number, telemetry: object): Promis
   const inner = await labPorts();
   const outer = { ...(await labPorts()), user: inner.tcp };
   const users = new DubboServer(recordHandlers(USERS, podFromEnvironment("user", "v1")));
-  await users.listen(inner.user);
+  await (startProvider === undefined ? users.listen(inner.user) : startProvider(inner.user));
   const provider = await startLab({ change: change(PROVIDER, "dubbo_tcp", "INBOUND") }, inner);
   const consumer = await startLab({ change: change(CONSUMER, "dubbo", "OUTBOUND") }, outer);
   const stop = async (): Promise<void> => {
     await consumer.stop();
     await provider.stop();
-    await users.close();
+    if (startProvider === undefined) await users.close();
   };
   return { port: outer.dubbo, consumer, provider, stop };
 }

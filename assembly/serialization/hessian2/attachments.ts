@@ -18,12 +18,18 @@ import {
   END,
   FIRST_KIND,
   kindOf,
+  LIST,
+  LIST_FIXED,
+  LIST_SHORT,
+  LIST_TYPED_FIXED,
+  LIST_TYPED_SHORT,
   MAP,
   MAP_TYPED,
   NULL_CODE,
   BINARY_FINAL,
 } from "./codes";
-import { skipType, skipValues } from "./skip";
+import { Span } from "../../wire/span";
+import { lastInt, readInt, skipType, skipValues } from "./skip";
 import { isStringCode, readShortLived, readString, wasCut } from "./string";
 import { writeHessian2String } from "./write";
 
@@ -68,13 +74,37 @@ export function readAttachments(p: usize, end: usize, attachments: AttachmentQue
       // A part of a value is another value.
       if (wasCut()) wanted.value.clear();
     } else {
+      const value = p;
       p = skipValues(p, end, 1);
+      if (wanted && wanted.takesLists && !failed(p)) readOnlyText(value, p, wanted.value);
     }
     if (failed(p)) return p;
     if (!wanted) continue;
     wanted.keep();
     noteFound(entry, p, wanted);
   }
+}
+
+/** Points `text` at the string of the list from `p` to `end`, which is well formed, if it has one and no more. */
+function readOnlyText(p: usize, end: usize, text: Span): void {
+  const code = load<u8>(p);
+  const kind = kindOf(code);
+  if (kind < LIST_TYPED_FIXED || kind > LIST_SHORT || kind == LIST) return;
+  p++;
+  if (kind == LIST_TYPED_FIXED || kind == LIST_TYPED_SHORT) {
+    // The type's name, or its number.
+    p = isStringCode(load<u8>(p)) ? readShortLived(p, end, text) : readInt(p, end);
+    text.clear();
+    if (failed(p)) return;
+  }
+  let count: i32 = code & 7;
+  if (kind == LIST_TYPED_FIXED || kind == LIST_FIXED) {
+    p = readInt(p, end);
+    if (failed(p)) return;
+    count = lastInt();
+  }
+  if (count != 1 || p >= end || !isStringCode(load<u8>(p))) return;
+  if (failed(readString(p, end, text)) || wasCut()) text.clear();
 }
 
 function noteFound(entry: usize, end: usize, wanted: WantedAttachment): void {

@@ -22,6 +22,15 @@ const GOOD: object[] = [
     when: { outcomes: ["unanswered"], slower_than_ms: 5, sample: { percentage: 1 } },
   }),
   { telemetry: { log: { to: "envoy" } } },
+  log({
+    when: {
+      match: { interface: { prefix: "com." }, source: { principals: [{ prefix: "spiffe:" }] } },
+    },
+  }),
+  log({
+    when: { match: {}, statuses: ["SERVER_TIMEOUT", "UNAVAILABLE"] },
+    fields: ["interface", "peer"],
+  }),
 ];
 const BAD: [object, string, string, string, isBeyondSchema?: boolean][] = [
   [{ telemetry: [] }, T, "a list", "an object"],
@@ -54,6 +63,19 @@ const BAD: [object, string, string, string, isBeyondSchema?: boolean][] = [
     `${T}.log.when.outcomes[0]`,
     '"ok"',
     "one of success, exception, error, unknown, unanswered",
+  ],
+  [
+    log({ fields: ["argument"] }),
+    `${T}.log.fields[0]`,
+    '"argument"',
+    "one of interface, method, version, group, application, side, call, serialization, status, " +
+      "outcome, closed_by, duration, bytes, request_id, trace_id, rule, policy, peer, principal",
+  ],
+  [
+    log({ when: { match: { interface: "x" } } }),
+    `${T}.log.when.match.interface`,
+    '"x"',
+    "an object",
   ],
 ];
 

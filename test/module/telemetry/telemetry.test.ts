@@ -22,6 +22,8 @@ const OTLP = { cluster: "collector", interval_ms: 1, headers: [{ name: "x-token"
 const ALL = { sample: { percentage: 100 } };
 const ACCEPTED: Headers = [[":status", "200"]];
 const SECOND = 1_000_000_000n;
+const CERTIFICATE = "connection\0uri_san_peer_certificate";
+const isLine = ({ message }: { message: string }): boolean => message.startsWith("{");
 
 interface Started {
   vm: Vm;
@@ -48,8 +50,13 @@ function start(telemetry: object, rest: object = {}): Started {
 }
 
 /** Makes calls, each answered 3 ms later, and lets the filter send what it has. */
-function make({ vm, plugin, clock }: Started, calls: Request[], status = 20): void {
-  const connection = plugin.connect();
+function make(
+  { vm, plugin, clock }: Started,
+  calls: Request[],
+  status = 20,
+  properties: Record<string, string> = {},
+): void {
+  const connection = plugin.connect({ properties });
   calls.forEach((call, index) => {
     connection.downstream(request({ id: index, ...call }));
     clock.advance(3_000_000n);
@@ -57,6 +64,16 @@ function make({ vm, plugin, clock }: Started, calls: Request[], status = 20): vo
   });
   clock.advance(SECOND);
   vm.tick();
+}
+
+/** What a provider sees in the request beside what every request has. */
+function attachmentsOf(frame: Uint8Array): Record<string, string> {
+  const seen: Record<string, unknown> = {};
+  new FrameSplitter((one) => Object.assign(seen, decodeRequest(one).attachments)).push(
+    Buffer.from(frame),
+  );
+  for (const usual of ["path", "interface", "version", "timeout"]) delete seen[usual];
+  return seen as Record<string, string>;
 }
 
 /** The spans that were sent so far. */
@@ -137,6 +154,18 @@ describe("a span", () => {
     assert.equal(span!.attributes["dubbo.closed_by"], "remote");
   });
 
+  test("of each call that a connection leaves unanswered ends at one time, asked for once", () => {
+    const started = start({ otlp: OTLP, spans: ALL });
+    const connection = started.plugin.connect();
+    connection.downstream(concat(Array.from({ length: 50 }, (_, id) => request({ id }))));
+    started.vm.resetHostCalls();
+    connection.close("remote");
+    assert.equal(started.vm.hostCalls.proxy_get_current_time_nanoseconds, 1);
+    started.clock.advance(SECOND);
+    started.vm.tick();
+    assert.equal(new Set(spansOf(started).map(({ end }) => end)).size, 1);
+  });
+
   test("belongs to its caller's, in each form and any case", () => {
     for (const [attachments, traceId, parent] of [
       [{ TraceParent: SAMPLED }, TRACE, SPAN],
@@ -149,6 +178,28 @@ describe("a span", () => {
       const [span] = spansOf(started);
       assert.equal(span!.traceId, traceId, JSON.stringify(attachments));
       assert.equal(span!.parentSpanId, parent);
+    }
+  });
+
+  test("belongs to its caller's in a list of one string, as dubbo-go writes it, which becomes a string", () => {
+    const plain = Buffer.from(request({ id: 1, extraAttachments: { traceparent: SAMPLED } }));
+    // The text is two bytes of length and the rest; a list of one begins with 71 and its type.
+    const at = plain.indexOf(SAMPLED) - 2;
+    for (const head of ["\x71\x07[string", "\x79", "V\x07[string\x91", "X\x91"]) {
+      const list = Buffer.from(head, "latin1");
+      const frame = Buffer.concat([plain.subarray(0, at), list, plain.subarray(at)]);
+      frame.writeUInt32BE(frame.length - 16, 12);
+      const spans = { sample: { percentage: 0 }, propagate: true };
+      const started = start({ otlp: OTLP, spans });
+      const connection = started.plugin.connect();
+      connection.downstream(frame);
+      connection.upstream(response({ id: 1 }));
+      started.clock.advance(SECOND);
+      started.vm.tick();
+      const [span] = spansOf(started);
+      assert.deepEqual([span!.traceId, span!.parentSpanId], [TRACE, SPAN], head);
+      const seen = attachmentsOf(connection.toUpstream);
+      assert.equal(seen.traceparent, `00-${TRACE}-${span!.spanId}-01`);
     }
   });
 
@@ -227,12 +278,8 @@ describe("propagation", () => {
     connection.upstream(response({ id: 1 }));
     started.clock.advance(SECOND);
     started.vm.tick();
-    const seen: Record<string, unknown> = {};
-    new FrameSplitter((frame) => Object.assign(seen, decodeRequest(frame).attachments)).push(
-      Buffer.from(connection.toUpstream),
-    );
-    for (const usual of ["path", "interface", "version", "timeout"]) delete seen[usual];
-    return { seen: seen as Record<string, string>, span: spansOf(started)[0]!.spanId };
+    const seen = attachmentsOf(connection.toUpstream);
+    return { seen, span: spansOf(started)[0]!.spanId };
   }
 
   test("writes B3 where the caller did, in its spelling", () => {
@@ -335,6 +382,109 @@ describe("the log of calls", () => {
     started.vm.tick();
     const outcomes = logsOf(started).map(({ attributes }) => attributes["error.type"] ?? "slow");
     assert.deepEqual(outcomes, ["BAD_REQUEST", "slow", "unanswered"]);
+  });
+
+  test("is of the calls that meet its match, and of these only the ones asked for", () => {
+    const match = {
+      interface: { exact: "com.k8s.User.UserProvider" },
+      attachments: [{ name: "tenant", exact: "a" }],
+    };
+    const ofA = { extraAttachments: { tenant: "a" } };
+    const calls: Request[] = [
+      {},
+      ofA,
+      { ...ofA, path: "x.Y" },
+      { extraAttachments: { tenant: "b" } },
+    ];
+    const all = start({ otlp: OTLP, log: { when: { match } } });
+    make(all, calls);
+    assert.deepEqual(
+      logsOf(all).map(({ name }) => name),
+      ["com.k8s.User.UserProvider/GetUser"],
+    );
+    const failed = start({ otlp: OTLP, log: { when: { match, outcomes: ["error"] } } });
+    make(failed, calls);
+    assert.deepEqual(logsOf(failed), []);
+    make(failed, calls, 40);
+    assert.equal(logsOf(failed).length, 1);
+  });
+
+  test("asks a match for the client's address and certificate", () => {
+    for (const [address, principal, count] of [
+      ["10.1.2.3:5555", "spiffe://cluster.local/ns/shop/sa/web", 1],
+      ["10.1.2.3:5555", "spiffe://cluster.local/ns/other/sa/web", 0],
+      ["[2001:db8::1]:5555", "spiffe://cluster.local/ns/shop/sa/web", 0],
+      ["10.1.2.3:5555", "", 0],
+    ] as const) {
+      const source = { addresses: ["10.0.0.0/8"], namespaces: [{ exact: "shop" }] };
+      const started = start({ otlp: OTLP, log: { when: { match: { source } } } });
+      make(started, [{}], 20, { "source\0address": address, [CERTIFICATE]: principal });
+      assert.equal(logsOf(started).length, count, `${address} ${principal}`);
+    }
+  });
+
+  test("has the answers with the statuses that are asked for", () => {
+    const started = start({ otlp: OTLP, log: { when: { statuses: ["SERVER_TIMEOUT"] } } });
+    for (const status of [20, 31, 40]) {
+      make(started, [{}], status);
+      started.plugin.answer(started.plugin.sent.length, ACCEPTED);
+    }
+    const statuses = logsOf(started).map(
+      ({ attributes }) => attributes["rpc.response.status_code"],
+    );
+    assert.deepEqual(statuses, ["SERVER_TIMEOUT"]);
+  });
+
+  test("tells the fields that are asked for, and no others", () => {
+    const fields = ["method", "request_id", "peer", "principal"];
+    const properties = {
+      "source\0address": "[2001:db8::1]:5555",
+      [CERTIFICATE]: 'spiffe://cluster.local/ns/shop/sa/"web"',
+    };
+    const started = start({ otlp: OTLP, log: { fields } });
+    make(started, [{}], 20, properties);
+    assert.deepEqual(logsOf(started)[0]!.attributes, {
+      "rpc.system.name": "dubbo",
+      "rpc.method": "com.k8s.User.UserProvider/GetUser",
+      "dubbo.request.id": 0,
+      "network.peer.address": "2001:db8::1",
+      "dubbo.principal": "spiffe://cluster.local/ns/shop/sa/_web_",
+    });
+    const lines = start({ log: { to: "envoy", fields } });
+    make(lines, [{}], 20, properties);
+    const { time_us, ...line } = JSON.parse(lines.vm.logs.find(isLine)!.message);
+    assert.ok(time_us > 0);
+    assert.deepEqual(line, {
+      method: "GetUser",
+      request_id: 0,
+      peer: "2001:db8::1",
+      principal: "spiffe://cluster.local/ns/shop/sa/_web_",
+    });
+  });
+
+  test("and spans tell the rule and the policy", () => {
+    const routing = { rules: [{ name: "vip", match: { method: { exact: "GetUser" } } }] };
+    const started = start(
+      { otlp: OTLP, spans: ALL, log: {} },
+      {
+        routing,
+        policies: [
+          { name: "no-writes", match: { method: { exact: "SetUser" } }, authorize: "deny" },
+          {
+            name: "quota",
+            rate_limit: { max_tokens: 10, tokens_per_fill: 10, fill_interval: "1s" },
+          },
+        ],
+      },
+    );
+    make(started, [{}, { method: "SetUser" }]);
+    for (const told of [spansOf(started), logsOf(started)]) {
+      const seen = told.map(({ attributes: of }) => [of["dubbo.rule"], of["dubbo.policy"]]);
+      assert.deepEqual(seen, [
+        ["vip", "quota"],
+        [undefined, "no-writes"],
+      ]);
+    }
   });
 
   test("is lines of JSON in Envoy's log, a thousand a second", () => {

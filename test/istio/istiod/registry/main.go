@@ -29,7 +29,7 @@ import (
 
 func main() {
 	listen := flag.String("listen", "127.0.0.1:5000", "host:port of the registry")
-	image := flag.String("image", "dubbo-wasm-filter:0.1.0", "name and tag of the image")
+	image := flag.String("image", "dubbo-wasm-filter:0.2.0", "name and tag of the image")
 	wasm := flag.String("wasm", "", "the module")
 	flag.Parse()
 	if err := run(*listen, *image, *wasm); err != nil {
