@@ -58,14 +58,6 @@ export function noteContext(start: u64): void {
   warn("no proxy_on_tick comes, so counters move only when a connection ends");
 }
 
-/** Bytes of a server came. */
-export function noteUpstreamData(): void {
-  seen |= Callback.UPSTREAM_DATA;
-  if ((seen & Callback.DOWNSTREAM_DATA) == 0 && withoutDownstream++ == MOST_WITHOUT) {
-    warn("bytes of servers come, but no proxy_on_downstream_data, so no call is seen");
-  }
-}
-
 /** The client's connection was closed. */
 export function noteClose(): void {
   if ((seen & Callback.DONE) == 0 && closed++ == MOST_CLOSED) {
@@ -77,8 +69,11 @@ export function noteClose(): void {
 
 /** A connection is done with. */
 export function noteConnectionDone(): void {
-  if ((seen & Callback.DOWNSTREAM_DATA) == 0 || (seen & Callback.UPSTREAM_DATA) != 0) return;
-  if (withoutUpstream++ == MOST_WITHOUT) {
+  const data = seen & (Callback.DOWNSTREAM_DATA | Callback.UPSTREAM_DATA);
+  if (data == Callback.UPSTREAM_DATA && withoutDownstream++ == MOST_WITHOUT) {
+    warn("bytes of servers come, but no proxy_on_downstream_data, so no call is seen");
+  }
+  if (data == Callback.DOWNSTREAM_DATA && withoutUpstream++ == MOST_WITHOUT) {
     warn("no proxy_on_upstream_data has come, which is right only while no server answers");
   }
 }

@@ -3,7 +3,7 @@
  *
  * Source: proxy-wasm ABI 0.2.1 for network and HTTP filters. This is the only file with exports to the host.
  */
-import { Callback, noteCallback, noteClose, noteUpstreamData } from "./callbacks";
+import { Callback, noteCallback, noteClose } from "./callbacks";
 import { configure, warnOfVmConfiguration } from "./configure";
 import {
   connectionOf,
@@ -81,7 +81,7 @@ export function proxy_on_downstream_data(id: u32, size: u32, endOfStream: u32): 
 }
 
 export function proxy_on_upstream_data(id: u32, size: u32, endOfStream: u32): u32 {
-  noteUpstreamData();
+  noteCallback(Callback.UPSTREAM_DATA);
   const connection = connectionOf(id);
   if (!connection) return CONTINUE;
   connection.onUpstreamData(size, endOfStream != 0);

@@ -84,6 +84,13 @@ test("where all callbacks come nothing is told", () => {
   assert.deepEqual(warnings(vm), []);
 });
 
+test("a server that speaks first is nothing to tell of", () => {
+  const vm = Vm.load(MODULE_UNDER_TEST);
+  const connection = vm.plugin({ config: "{}" }).connect();
+  for (let i = 0; i < 100; i++) connection.upstream(response({ id: i }));
+  assert.deepEqual(warnings(vm), []);
+});
+
 test("a stream without headers among others is nothing to tell of", () => {
   const vm = Vm.load(MODULE_UNDER_TEST);
   const plugin = vm.plugin({ config: "{}" });

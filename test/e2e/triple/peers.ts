@@ -162,7 +162,9 @@ export class StreamClient {
       call.on("error", ({ code }: ServiceError) => resolve({ code, answers }));
       call.on("status", ({ code }: { code: Status }) => resolve({ code, answers }));
       for (const text of send) call.write(Buffer.from(text));
-      if (cancelAfter === 0) setTimeout(() => call.cancel(), 200);
+      // A call that is cancelled before there is a connection was none.
+      const cancel = (): void => void setTimeout(() => call.cancel(), 200);
+      if (cancelAfter === 0) this.#client.waitForReady(Date.now() + deadlineMs, cancel);
       call.end();
     });
   }
