@@ -41,12 +41,13 @@ export class PolicyReader {
     private seed: u64,
   ) {}
 
-  /** Reads the list `value` at `$.policies` into `policies`; errors go to the checker. */
-  read(value: JsonValue, policies: Policies): void {
+  /** Reads the list `value` at `$.policies` into `policies`; null: there is none. Errors go to the checker. */
+  read(value: JsonValue | null, policies: Policies): void {
     const path = under("$", "policies");
     const list = this.checker.list(path, value, MOST_POLICIES);
     policies.defaultName = policies.names.add(copyText(DEFAULT_NAME));
     setMessage(policies.defaultAnswer, "not allowed by policy");
+    setMessage(policies.unreadAnswer, "refused because it cannot be read");
     for (let i = 0; i < list.length; i++) {
       const policy = this.readPolicy(item(path, i), list[i], policies);
       if (!policy) continue;
@@ -263,7 +264,7 @@ function add(policies: Policies, policy: Policy): void {
     policies.allows = true;
     if (policy.enforces) policies.allowsEnforced = true;
   }
-  if (policy.enforces) policies.authorizes = true;
+  if (policy.enforces) policies.mustRead = true;
   policies.authorizing.add(policy);
 }
 

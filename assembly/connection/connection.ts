@@ -293,9 +293,15 @@ export class Connection {
       this.take(upstream, out.start + at, out.length - at);
     }
     if ((isEnd || this.isPassedThrough) && held.length != 0) {
-      // What it would have become will not come.
-      if (goesOnTo == start && copied == start) goesOnTo = end;
-      else out.write(held.start, held.length);
+      // What it would have become will not come; where calls are answered in the server's place, half a
+      // frame must not stand before the answers.
+      if (!isEnd || !this.plugin.guard) {
+        if (held.length != <u32>(end - goesOnTo)) {
+          out.write(held.start, held.length);
+          if (goesOnTo != end) copied = end;
+        }
+        goesOnTo = end;
+      }
       held.clear();
     }
     if (goesOnTo != end) {
@@ -525,19 +531,24 @@ export class Connection {
     this.endCall(call, ending.answer(EndKind.ANSWERED, status, half.outcome, bytes, time));
   }
 
-  /** Answers, in the server's place, all calls of the client that have no answer. */
+  /** Answers, in the server's place, all calls of the client that have no answer; refused ones are told so. */
   private answerCalls(): void {
     if (time == 0) time = now();
     this.takeUnfinishedRequest();
     const guard = this.plugin.guard!;
     const ending = this.plugin.ledger.ending;
-    const status = dubboStatus(SERVER_ERROR);
+    const route = this.route;
     let call = this.calls.oldest;
     while (call) {
       const next = call.younger;
       if (call.direction == Direction.DOWNSTREAM) {
-        const bytes = guard.answer(call.id, call.serialization);
-        this.endCall(call, ending.answer(EndKind.GUARDED, status, Outcome.ERROR, bytes, time));
+        const serialization = call.serialization;
+        const answer = route ? route.refusals.take(call.id) : null;
+        const bytes = guard.answer(call.id, serialization, answer);
+        const kind = answer ? EndKind.ANSWERED : EndKind.GUARDED;
+        const status = answer ? answer.statusFor(serialization) : <u32>SERVER_ERROR;
+        const outcome = answer ? answer.outcomeFor(serialization) : Outcome.ERROR;
+        this.endCall(call, ending.answer(kind, dubboStatus(status), outcome, bytes, time));
       }
       call = next;
     }

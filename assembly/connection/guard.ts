@@ -13,6 +13,7 @@
  */
 import { SERVER_ERROR } from "../dubbo/tables";
 import { appendEnd, BufferType, fetch, lastLength, replaceStart } from "../host/buffers";
+import { Answer } from "../policy/answer";
 import { writeErrorResponse } from "../serialization/error_response";
 import { Output } from "../wire/output";
 import { HeldFrame } from "./held_frame";
@@ -33,12 +34,14 @@ export class Guard {
    * Writes an answer to the request `id`, to go after everything that is there.
    *
    * @param serialization of the request
+   * @param refusal what a policy says that refused it; null: that the server has ended
    * @returns its length in bytes, with its header
    */
-  answer(id: u64, serialization: u8): u32 {
+  answer(id: u64, serialization: u8, refusal: Answer | null): u32 {
     const output = this.output;
     const before = output.length;
-    writeErrorResponse(output, id, serialization, SERVER_ERROR, SENTENCE);
+    if (refusal) refusal.write(output, id, serialization);
+    else writeErrorResponse(output, id, serialization, SERVER_ERROR, SENTENCE);
     const length = output.length - before;
     if (output.length >= PIECE) this.flush();
     return length;

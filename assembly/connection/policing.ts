@@ -34,6 +34,7 @@ export function police(
   isSure: bool,
   refusals: Refusals,
 ): Policed {
+  if (isSure && policies.isEmpty) return Policed.PASSES;
   const call = plugin.call;
   const time = policies.usesTime ? now() : 0;
   const reason = isSure ? RefusalReason.DENIED : unsureReason(header);
@@ -52,18 +53,28 @@ export function police(
   return refuse(plugin, policies, header, series, refusals);
 }
 
-/** Refuses a request that is too long to be read, before its body has come. */
-export function refuseUnread(
+/** Refuses a request that is too long to be read, before its body has come; nothing is to go on before it. */
+export function refuseTooLarge(
   plugin: Plugin,
   policies: Policies,
   header: usize,
   refusals: Refusals,
 ): Policed {
-  policies.reason = RefusalReason.TOO_LARGE;
-  policies.policy = policies.defaultName;
-  policies.answer = policies.defaultAnswer;
+  policies.refuseUnread(RefusalReason.TOO_LARGE);
   const series = plugin.registry.otherOf(plugin.side);
+  plugin.splice.before.clear();
   return refuse(plugin, policies, header, series, refusals);
+}
+
+/** Refuses the request whose call the plugin has just described: it cannot be written anew. */
+export function refuseUnwritten(
+  plugin: Plugin,
+  policies: Policies,
+  header: usize,
+  refusals: Refusals,
+): Policed {
+  policies.refuseUnread(RefusalReason.UNREADABLE);
+  return refuse(plugin, policies, header, plugin.registry.resolve(plugin.call), refusals);
 }
 
 function refuse(
@@ -73,6 +84,8 @@ function refuse(
   series: Series,
   refusals: Refusals,
 ): Policed {
+  const splice = plugin.splice;
+  splice.out.write(splice.before.start, splice.before.length);
   const key = cellKey(Metric.REFUSED_REQUESTS, policies.reason, policies.policy);
   plugin.recorder.add(series, key, 1);
   const flag = flagOf(header);
@@ -80,7 +93,7 @@ function refuse(
   if (!isTwoway(flag)) return Policed.REFUSED;
   const id = requestIdOf(header);
   if (!refusals.add(id, serializationOf(flag), policies.answer)) return Policed.UNANSWERABLE;
-  writeHeartbeat(plugin.splice.out, id);
+  writeHeartbeat(splice.out, id);
   return Policed.REFUSED;
 }
 

@@ -17,7 +17,7 @@ import { Plugin } from "../plugin";
 import { Routing } from "../routing/routing";
 import { RoutingRule } from "../routing/routing_rule";
 import { rewriteAttachments } from "../serialization/bodies";
-import { police, Policed } from "./policing";
+import { police, Policed, refuseUnwritten } from "./policing";
 import { Route } from "./route";
 import { Decision } from "./verdict";
 
@@ -49,15 +49,10 @@ export function decide(
   else plugin.call.clear();
   const policies = plugin.settings.policies;
   if (policies && isHeld) {
-    const splice = plugin.splice;
-    const length = splice.out.length;
-    splice.out.write(splice.before.start, splice.before.length);
     const isSure = invocation.attachmentsRead && !invocation.isDoubtful;
     plugin.tellOtherNames(policies.others);
     const policed = police(plugin, policies, header, isSure, route.refusals);
-    if (policed == Policed.REFUSED) return Decision.REWRITE;
-    if (policed == Policed.UNANSWERABLE) return Decision.REFUSE;
-    splice.out.cut(length);
+    if (policed != Policed.PASSES) return decisionOf(policed);
   }
   let rule: RoutingRule | null = null;
   if (invocation.headRead) rule = routing.rules.find(plugin.call);
@@ -68,22 +63,25 @@ export function decide(
 
   const change = routing.changeFor(rule, plugin.propagation);
   let obstacle: Obstacle;
-  const isSure = !invocation.isDoubtful || !routing.hasProtectedKeys;
-  if (invocation.attachmentsRead && isHeld && isSure) {
+  if (invocation.attachmentsRead && isHeld) {
     if (!change.changesAnything()) return Decision.KEEP;
     if (rewrite(plugin, change, header, body, end)) return Decision.REWRITE;
+    if (policies && routing.hasProtectedKeys) {
+      return decisionOf(refuseUnwritten(plugin, policies, header, route.refusals));
+    }
     obstacle = Obstacle.REFERENCES;
   } else {
     // Nothing is known of what the caller wrote: it is no loss only where no rule would change it.
-    const isLoss =
-      routing.rules.isUndecided || routing.hasProtectedKeys || (rule !== null && rule.mayChange);
+    const isLoss = routing.rules.isUndecided || (rule !== null && rule.mayChange);
     if (!routing.rewrites || !isLoss) return Decision.KEEP;
     obstacle = obstacleOf(header, isWhole && isHeld);
   }
   plugin.add(Metric.UNREWRITTEN, 1, obstacle);
-  if (!routing.hasProtectedKeys) return Decision.KEEP;
-  plugin.add(Metric.REFUSED_CONNECTIONS, 1, obstacle);
-  return Decision.REFUSE;
+  return Decision.KEEP;
+}
+
+function decisionOf(policed: Policed): Decision {
+  return policed == Policed.REFUSED ? Decision.REWRITE : Decision.REFUSE;
 }
 
 function obstacleOf(header: usize, isWhole: bool): Obstacle {

@@ -36,7 +36,7 @@ import { InFlightTable } from "../ledger/in_flight";
 import { Connection } from "./connection";
 import { HeldFrame } from "./held_frame";
 import { Route } from "./route";
-import { Policed, refuseUnread } from "./policing";
+import { Policed, refuseTooLarge } from "./policing";
 import { Decision } from "./verdict";
 import { PeerPrincipal } from "../host/peer_principal";
 import { SourceAddress } from "../host/source_address";
@@ -255,14 +255,8 @@ export class RoutedConnection extends Connection {
       }
       const frame = HEADER_LENGTH + bodyLengthOf(header);
       if (this.isRefusedUnread(header)) {
-        if (!isHeld) out.write(copied, <u32>(p - copied));
+        if (!this.refuseUnread(header, copied, p)) return this.refuse(size, Obstacle.TOO_LARGE);
         copied = p;
-        const policies = this.plugin.settings.policies!;
-        const policed = refuseUnread(this.plugin, policies, header, route.refusals);
-        if (policed == Policed.UNANSWERABLE) return this.cutOff(size);
-        this.swallowing = frame;
-        if (isHeld) this.swallow(held.start, held.length);
-        held.clear();
         continue;
       }
       if (!this.isCandidate(header)) {
@@ -285,14 +279,22 @@ export class RoutedConnection extends Connection {
           goesOnTo = p;
           break;
         }
-        if (routing.isStrict) return this.refuse(size, Obstacle.TOO_LARGE);
+        if (routing.isStrict) {
+          if (!this.refuseUnread(header, copied, p)) return this.refuse(size, Obstacle.TOO_LARGE);
+          copied = p;
+          continue;
+        }
         this.passing = frame - held.length;
         this.goOnUnheld(out);
         continue;
       }
       const missing = frame - held.length;
       if (isHeld && !held.append(p, missing)) {
-        if (routing.isStrict) return this.refuse(size, Obstacle.TOO_LARGE);
+        if (routing.isStrict) {
+          if (!this.refuseUnread(header, copied, p)) return this.refuse(size, Obstacle.TOO_LARGE);
+          copied = p;
+          continue;
+        }
         this.passing = missing;
         this.goOnUnheld(out);
         continue;
@@ -305,7 +307,7 @@ export class RoutedConnection extends Connection {
       splice.before.set(copied, isHeld ? 0 : <u32>(before - copied));
       this.take(this.downstream, whole, frame);
       route.isHeld = false;
-      if (route.decision == Decision.REFUSE) return this.cutOff(size);
+      if (route.decision == Decision.REFUSE) return this.refuse(size, Obstacle.TOO_LARGE);
       if (route.decision == Decision.REWRITE) {
         copied = p;
       } else if (isHeld) {
@@ -352,11 +354,30 @@ export class RoutedConnection extends Connection {
 
   /** Whether the frame with this header is a request that is refused without being read: it is too long. */
   private isRefusedUnread(header: usize): bool {
-    const policies = this.plugin.settings.policies;
-    if (!policies || !policies.authorizes || this.routing.hasProtectedKeys) return false;
+    if (!this.routing.isStrict) return false;
     const flag = flagOf(header);
     if (!isRequest(flag) || isEvent(flag)) return false;
     return this.isTooLong(header) && bodyLengthOf(header) <= this.plugin.settings.maxBodyBytes;
+  }
+
+  /**
+   * Refuses the request with this header without reading it: its bytes go nowhere as they come.
+   *
+   * @param copied, p the bytes that go on before it, where nothing of it is held
+   * @returns false if it cannot be answered: too many wait
+   */
+  private refuseUnread(header: usize, copied: usize, p: usize): bool {
+    const plugin = this.plugin;
+    const held = this.heldFrame;
+    const isHeld = held.length != 0;
+    if (!isHeld) plugin.splice.out.write(copied, <u32>(p - copied));
+    const policies = plugin.settings.policies!;
+    const policed = refuseTooLarge(plugin, policies, header, this.remembered.refusals);
+    if (policed == Policed.UNANSWERABLE) return false;
+    this.swallowing = HEADER_LENGTH + bodyLengthOf(header);
+    if (isHeld) this.swallow(held.start, held.length);
+    held.clear();
+    return true;
   }
 
   /** The `length` bytes at `bytes` of a refused request are counted, and go nowhere. */

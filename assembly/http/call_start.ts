@@ -37,7 +37,7 @@ export function readCall(plugin: Plugin, request: HttpRequest): Series | null {
   const tracing = plugin.tracing;
   if (tracing && isCall) startedTrace = tracing.begin(now());
   const policies = plugin.settings.policies;
-  if (policies && routing && isCall) {
+  if (policies && !policies.isEmpty && routing && isCall) {
     isRefused = policeHeaders(plugin, policies, routing, call);
     if (isRefused) return plugin.registry.resolve(call);
   }

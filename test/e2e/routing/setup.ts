@@ -155,10 +155,10 @@ export function asCommitted(config: Json, routedPort: number, secondPort: number
   setPort(second.load_assignment.endpoints[0].lb_endpoints[0].endpoint.address, secondPort);
 }
 
-/** Gives the filter in a listener another `routing`, and leaves the rest of its configuration. */
+/** Gives the filter in a listener another `routing` and no policies, and leaves the rest of its configuration. */
 export function setRouting(listener: Json, routing: Json | undefined): void {
   const [plugin] = wasmPlugins(listener);
-  const { routing: _, ...rest } = plugin!.configuration.value;
+  const { routing: _, policies: __, ...rest } = plugin!.configuration.value;
   plugin!.configuration = struct(routing === undefined ? rest : { ...rest, routing });
 }
 
