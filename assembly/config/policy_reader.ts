@@ -12,6 +12,7 @@ import { Policies } from "../policy/policies";
 import { Policy, PolicyKind } from "../policy/policy";
 import { RateLimit } from "../policy/rate_limit";
 import { BucketSettings } from "../policy/token_bucket";
+import { hashBytes, hashU64 } from "../wire/hash";
 import { Checker, item, under } from "./checker";
 import { JsonType, JsonValue } from "./json";
 import { LONGEST_NAME, MatchReader } from "./match_reader";
@@ -103,7 +104,8 @@ export class PolicyReader {
     if (limit) {
       policy.kind = PolicyKind.RATE_LIMIT;
       policy.answer.exception = <i32>(ExceptionCode.LIMIT_EXCEEDED as u32);
-      return this.readRateLimit(under(path, "rate_limit"), limit, policy);
+      const name = value.member("name")!.text;
+      return this.readRateLimit(under(path, "rate_limit"), limit, policy, name);
     }
     const concurrency = value.member("concurrency");
     if (concurrency) {
@@ -116,9 +118,10 @@ export class PolicyReader {
     this.readFault(under(path, "fault"), value.member("fault")!, policy);
   }
 
-  private readRateLimit(path: string, value: JsonValue, policy: Policy): void {
+  /** @param name the policy's */
+  private readRateLimit(path: string, value: JsonValue, policy: Policy, name: string): void {
     const checker = this.checker;
-    const keys = ["max_tokens", "tokens_per_fill", "fill_interval", "per"];
+    const keys = ["max_tokens", "tokens_per_fill", "fill_interval", "per", "scope"];
     if (!checker.object(path, value, keys)) return;
     const most = value.member("max_tokens");
     const interval = value.member("fill_interval");
@@ -141,6 +144,9 @@ export class PolicyReader {
     const per = checker.list(list, value.member("per"), (NAME_COUNT as i32) + 2);
     const words = NAME_WORDS.split(" ").concat(["principal"]);
     for (let i = 0; i < per.length; i++) this.readKey(item(list, i), per[i], words, limit);
+    const scopes = ["worker", "process"];
+    const scope = checker.choice(under(path, "scope"), value.member("scope"), scopes, 0);
+    if (scope == 1) limit.share(idOf(name, bucket, limit));
   }
 
   /** Reads one thing that tells calls apart: a name, or `{ attachment: … }`. */
@@ -247,6 +253,15 @@ export class PolicyReader {
     }
     return <u64>millis * NANOSECONDS_IN_MILLISECOND;
   }
+}
+
+/** What a limit is known by in all workers: a hash of its policy's name and of what it says. */
+function idOf(name: string, bucket: BucketSettings, limit: RateLimit): u64 {
+  let id = hashBytes(0, changetype<usize>(name), name.length << 1);
+  id = hashU64(id, bucket.maxTokens);
+  id = hashU64(id, bucket.tokensPerFill);
+  id = hashU64(id, bucket.fillInterval);
+  return hashU64(id, limit.names | ((limit.perPrincipal ? 1 : 0) << 31));
 }
 
 /** Adds a policy that is right, and what it asks for. */
