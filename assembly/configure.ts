@@ -3,7 +3,7 @@
  */
 import { NodeMetadata } from "./config/node_metadata";
 import { ConfigReader } from "./config/reader";
-import { hashSeed, setPlugin } from "./contexts";
+import { callsInFlight, hashSeed, setPlugin } from "./contexts";
 import { BufferType, fetch, lastLength } from "./host/buffers";
 import { log, LogLevel } from "./host/log";
 import { nodeMetadata } from "./host/properties";
@@ -33,7 +33,7 @@ export function configure(rootId: u32, size: u32): bool {
     log(LogLevel.ERROR, "dubbo: configuration refused: " + reader.error);
     return false;
   }
-  setPlugin(rootId, new Plugin(settings, seed));
+  setPlugin(rootId, new Plugin(settings, seed, callsInFlight()));
   setTickPeriod(FLUSH_PERIOD);
   return true;
 }

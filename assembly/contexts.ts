@@ -4,7 +4,6 @@
 import { Plugin } from "./plugin";
 import { InFlightTable } from "./ledger/in_flight";
 import { Connection } from "./connection/connection";
-import { RoutedConnection } from "./connection/routed_connection";
 import { isRefused, readCall } from "./http/call_start";
 import { HttpCall } from "./http/http_call";
 import { HttpRequest } from "./http/http_request";
@@ -58,6 +57,11 @@ function contexts(): Contexts {
   return changetype<Contexts>(instance);
 }
 
+/** The VM's calls in flight over TCP. */
+export function callsInFlight(): InFlightTable {
+  return contexts().calls;
+}
+
 /** The VM's seed for hashes. */
 export function hashSeed(): u64 {
   return contexts().seed;
@@ -88,15 +92,15 @@ const MOST_UNCLAIMED: u32 = 20;
 /** A context was claimed: the host may call what it must. */
 const CLAIMED: u32 = 0xffffffff;
 
-/** Context `id`, which was made last, is a connection. */
-export function startConnection(id: u32): void {
+/** Context `id`, which was made last, is a connection; null where its plugin has no configuration. */
+export function startConnection(id: u32): Connection | null {
   const all = contexts();
   all.unclaimed = CLAIMED;
   const plugin = pendingPlugin(id);
-  if (!plugin) return;
-  const routing = plugin.settings.routing;
-  if (routing) all.connections.insert(new RoutedConnection(id, plugin, all.calls, routing));
-  else all.connections.insert(new Connection(id, plugin, all.calls));
+  if (!plugin) return null;
+  const connection = new Connection(id, plugin);
+  all.connections.insert(connection);
+  return connection;
 }
 
 /**
@@ -150,8 +154,6 @@ export function endContext(id: u32): void {
   const connection = connectionOf(id);
   if (connection) {
     contexts().connections.remove(connection);
-    const routed = connection.asRouted;
-    if (routed != 0) changetype<RoutedConnection>(routed).endRouted();
     connection.end();
     return;
   }

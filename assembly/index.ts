@@ -18,7 +18,7 @@ import { HeaderMap } from "./host/headers";
 import { lend } from "./host/memory";
 import { ClosedBy } from "./call/vocabulary";
 import { closeDeparted } from "./connection/departure";
-import { loseWaiting, RoutedConnection } from "./connection/routed_connection";
+import { loseWaiting } from "./connection/first_request";
 
 /** Go on with the bytes, or the connection. */
 const CONTINUE: u32 = 0;
@@ -67,25 +67,14 @@ export function proxy_on_context_create(id: u32, rootId: u32): void {
 }
 
 export function proxy_on_new_connection(id: u32): u32 {
-  startConnection(id);
-  const connection = connectionOf(id);
-  if (!connection) return CONTINUE;
-  const routed = connection.asRouted;
-  if (routed == 0) return CONTINUE;
-  return changetype<RoutedConnection>(routed).onNewConnection() ? STOP_ITERATION : CONTINUE;
+  const connection = startConnection(id);
+  return connection && connection.awaitsRequest ? STOP_ITERATION : CONTINUE;
 }
 
 export function proxy_on_downstream_data(id: u32, size: u32, endOfStream: u32): u32 {
   const connection = connectionOf(id);
   if (!connection) return CONTINUE;
-  if (endOfStream != 0) connection.onDownstreamEnd();
-  const routed = connection.asRouted;
-  if (routed != 0) {
-    const goesOn = changetype<RoutedConnection>(routed).onRoutedData(size, endOfStream != 0);
-    return goesOn ? CONTINUE : STOP_ITERATION;
-  }
-  connection.onDownstreamData(size);
-  return CONTINUE;
+  return connection.onDownstreamData(size, endOfStream != 0) ? CONTINUE : STOP_ITERATION;
 }
 
 export function proxy_on_upstream_data(id: u32, size: u32, endOfStream: u32): u32 {

@@ -20,6 +20,7 @@ import { Splice } from "./connection/splice";
 import { AttachmentQuery } from "./dubbo/attachments";
 import { Invocation } from "./dubbo/invocation";
 import { listenerDirection, TrafficDirection } from "./host/properties";
+import { InFlightTable } from "./ledger/in_flight";
 import { Ledger } from "./ledger/ledger";
 import { Metric } from "./metrics/definitions";
 import { OtherNames } from "./policy/policies";
@@ -68,8 +69,9 @@ export class Plugin {
   /**
    * @param settings become the plugin's own
    * @param seed for hashes
+   * @param calls where calls in flight are found; they are the VM's
    */
-  constructor(settings: Settings, seed: u64) {
+  constructor(settings: Settings, seed: u64, calls: InFlightTable) {
     this.settings = settings;
     const registry = new Registry(settings.metrics, Side.CONSUMER, seed);
     this.registry = registry;
@@ -80,7 +82,7 @@ export class Plugin {
     if (told) telemetry = new Telemetry(told, recorder, registry.unnamed, seed);
     this.telemetry = telemetry;
     if (told && told.traces) this.tracing = new Tracing(told, settings.query, seed);
-    this.ledger = new Ledger(recorder, telemetry);
+    this.ledger = new Ledger(calls, recorder, telemetry);
     if (settings.answersOnUpstreamClose) this.guard = new Guard();
     const policies = settings.policies;
     if (policies) recorder.policies = policies.names;
@@ -101,7 +103,7 @@ export class Plugin {
   /** What is changed in the request that is being read so that what follows belongs to our span; or null. */
   get propagation(): AttachmentChange | null {
     const tracing = this.tracing;
-    return tracing && tracing.hasContext ? tracing.change : null;
+    return tracing ? tracing.change : null;
   }
 
   /** The call that is being read. */

@@ -11,12 +11,22 @@
  *
  * The host calls nothing when a connection is reset, so that is not answered here.
  */
+import { dubboStatus } from "../call/statuses";
+import { Direction, Outcome } from "../call/vocabulary";
 import { SERVER_ERROR } from "../dubbo/tables";
 import { appendEnd, BufferType, fetch, lastLength, replaceStart } from "../host/buffers";
+import { InFlightList } from "../ledger/in_flight";
+import { EndKind } from "../ledger/ledger";
+import { Plugin } from "../plugin";
 import { Answer } from "../policy/answer";
 import { writeErrorResponse } from "../serialization/error_response";
 import { Output } from "../wire/output";
+import { endCall } from "./answers";
+import { callbackTime } from "./callback_time";
+import { Half } from "./half";
 import { HeldFrame } from "./held_frame";
+import { takeUnfinished } from "./requests";
+import { RuledRequests } from "./ruled_requests";
 
 /** Answers are handed to the host in pieces of about this many bytes, however many there are. */
 const PIECE: u32 = 4096;
@@ -59,6 +69,42 @@ export class Guard {
     this.output.free();
     heap.free(changetype<usize>(this));
   }
+}
+
+/**
+ * Answers, in the server's place, all calls of the client that have no answer, and tells refused ones so;
+ * call it in `proxy_on_upstream_data` only.
+ *
+ * @param half the client's, whose unfinished request is answered too
+ * @param calls of the connection
+ * @param ruled what the connection remembers of its requests, or null
+ */
+export function answerCalls(
+  plugin: Plugin,
+  guard: Guard,
+  half: Half,
+  calls: InFlightList,
+  ruled: RuledRequests | null,
+): void {
+  const time = callbackTime();
+  takeUnfinished(plugin, half, calls, ruled, time);
+  const ending = plugin.ledger.ending;
+  let call = calls.oldest;
+  while (call) {
+    const next = call.younger;
+    if (call.direction == Direction.DOWNSTREAM) {
+      const serialization = call.serialization;
+      const refusal = ruled ? ruled.refusals.take(call.id) : null;
+      const bytes = guard.answer(call.id, serialization, refusal);
+      const kind = refusal ? EndKind.ANSWERED : EndKind.GUARDED;
+      const status = refusal ? refusal.statusFor(serialization) : <u32>SERVER_ERROR;
+      const outcome = refusal ? refusal.outcomeFor(serialization) : Outcome.ERROR;
+      ending.answer(kind, dubboStatus(status), outcome, bytes, time);
+      endCall(plugin, call, ending);
+    }
+    call = next;
+  }
+  guard.flush();
 }
 
 /**

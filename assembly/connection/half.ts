@@ -24,6 +24,10 @@ export class Half extends FrameReader {
   /** What is wrong with the frame that is passing, if `hasFault`: a `Reason`. */
   fault: u8 = 0;
   hasFault: bool = false;
+  /** Whether the frame that is passing is at hand as a whole, and nothing of it has gone on. */
+  isHeld: bool = false;
+  /** Whether the frame that is passing goes nowhere. */
+  isDropped: bool = false;
   /** Whether the frames before were large, so that most of the next bytes will not be looked at. */
   expectsLarge: bool = false;
 

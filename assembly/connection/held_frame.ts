@@ -5,17 +5,14 @@
  * replaced when it never ends. But Envoy's own buffer must not be made to wait: what came before it has
  * to go on, and a full buffer would deadlock. So the bytes are kept here.
  */
+import { giveHeldRoom, takeHeldRoom, takeLeastRoom } from "../wire/held_room";
 import { enlarge, roomFor } from "../wire/room";
 
 /**
- * All held bytes of a VM together: what thousands of half-sent frames may cost at most. The first
- * block is given whatever is held already, because a header must be whole before anything is decided.
+ * The first block in bytes; it is given whatever is held already, because a header must be whole before
+ * anything is decided.
  */
-const HELD_BUDGET: u32 = 64 * 1024 * 1024;
 const FIRST_ROOM: u32 = 512;
-
-/** Room of all held frames together, in bytes. */
-let heldRoom: u32 = 0;
 
 /** The bytes that are held of one direction of one connection. */
 @unmanaged
@@ -25,14 +22,17 @@ export class HeldFrame {
   length: u32 = 0;
   private room: u32 = 0;
 
-  /** Appends the `length` bytes at `bytes`; false if there is no room for them. */
+  /**
+   * Appends the `length` bytes at `bytes`; false if there is no room for them, as there always is for
+   * the first ones up to a header's end.
+   */
   append(bytes: usize, length: u32): bool {
     const needed = this.length + length;
     if (needed > this.room) {
       const room = roomFor(needed, this.room, FIRST_ROOM);
-      if (room > FIRST_ROOM && heldRoom - this.room + room > HELD_BUDGET) return false;
+      if (room == FIRST_ROOM) takeLeastRoom(room);
+      else if (!takeHeldRoom(this.room, room)) return false;
       this.start = enlarge(this.start, this.length, room);
-      heldRoom += room - this.room;
       this.room = room;
     }
     memory.copy(this.start + this.length, bytes, length);
@@ -44,7 +44,7 @@ export class HeldFrame {
   clear(): void {
     if (this.start == 0) return;
     heap.free(this.start);
-    heldRoom -= this.room;
+    giveHeldRoom(this.room);
     this.start = 0;
     this.length = 0;
     this.room = 0;

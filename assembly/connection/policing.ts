@@ -1,7 +1,7 @@
 /**
  * What the policies say of the request that was just read, carried out on its bytes.
  */
-import { RefusalReason } from "../call/vocabulary";
+import { Obstacle, RefusalReason } from "../call/vocabulary";
 import { flagOf, isTwoway, requestIdOf, serializationOf } from "../dubbo/header";
 import { FASTJSON2, HESSIAN2 } from "../dubbo/tables";
 import { now } from "../host/clock";
@@ -10,19 +10,11 @@ import { cellKey, Series } from "../metrics/series";
 import { Plugin } from "../plugin";
 import { Policies } from "../policy/policies";
 import { Refusals, writeHeartbeat } from "./refusals";
-
-/** What becomes of a request. */
-export const enum Policed {
-  /** It goes on. */
-  PASSES,
-  /** What goes on in its place, if anything does, was appended to the splice. */
-  REFUSED,
-  /** It is refused and cannot be answered: too many wait. */
-  UNANSWERABLE,
-}
+import { Verdict } from "./verdict";
 
 /**
- * Decides on the request whose call the plugin has just described.
+ * Decides on the request whose call the plugin has just described: it is kept, or dropped, or replaced by
+ * a heartbeat whose answer its refusal will replace; or too many wait for that already.
  *
  * @param header the sixteen bytes of the frame's header; the whole frame is at hand
  * @param isSure whether its names were read to their end
@@ -33,13 +25,13 @@ export function police(
   header: usize,
   isSure: bool,
   refusals: Refusals,
-): Policed {
-  if (isSure && policies.isEmpty) return Policed.PASSES;
+): Verdict {
+  if (isSure && policies.isEmpty) return Verdict.KEEP;
   const call = plugin.call;
   const time = policies.usesTime ? now() : 0;
   const reason = isSure ? RefusalReason.DENIED : unsureReason(header);
   const isRefused = policies.refuses(call, isSure, reason, plugin.ledger.holds, time);
-  if (policies.shadowReason < 0 && policies.limitPassed < 0 && !isRefused) return Policed.PASSES;
+  if (policies.shadowReason < 0 && policies.limitPassed < 0 && !isRefused) return Verdict.KEEP;
   const series = plugin.registry.resolve(call);
   const recorder = plugin.recorder;
   if (policies.shadowReason >= 0 && !isRefused) {
@@ -49,21 +41,21 @@ export function police(
   if (policies.limitPassed >= 0 && !isRefused) {
     recorder.add(series, cellKey(Metric.LIMITED_ALLOWED, policies.limitPassed), 1);
   }
-  if (!isRefused) return Policed.PASSES;
-  return refuse(plugin, policies, header, series, refusals);
+  if (!isRefused) return Verdict.KEEP;
+  return refuse(plugin, policies, flagOf(header), requestIdOf(header), series, refusals);
 }
 
-/** Refuses a request that is too long to be read, before its body has come; nothing is to go on before it. */
+/** Refuses the request with this `flag` and `id`, whose bytes were dropped: it is too long to be read. */
 export function refuseTooLarge(
   plugin: Plugin,
   policies: Policies,
-  header: usize,
+  flag: u8,
+  id: u64,
   refusals: Refusals,
-): Policed {
+): Verdict {
   policies.refuseUnread(RefusalReason.TOO_LARGE);
   const series = plugin.registry.otherOf(plugin.side);
-  plugin.splice.before.clear();
-  return refuse(plugin, policies, header, series, refusals);
+  return refuse(plugin, policies, flag, id, series, refusals);
 }
 
 /** Refuses the request whose call the plugin has just described: it cannot be written anew. */
@@ -72,29 +64,30 @@ export function refuseUnwritten(
   policies: Policies,
   header: usize,
   refusals: Refusals,
-): Policed {
+): Verdict {
   policies.refuseUnread(RefusalReason.UNREADABLE);
-  return refuse(plugin, policies, header, plugin.registry.resolve(plugin.call), refusals);
+  const series = plugin.registry.resolve(plugin.call);
+  return refuse(plugin, policies, flagOf(header), requestIdOf(header), series, refusals);
 }
 
 function refuse(
   plugin: Plugin,
   policies: Policies,
-  header: usize,
+  flag: u8,
+  id: u64,
   series: Series,
   refusals: Refusals,
-): Policed {
-  const splice = plugin.splice;
-  splice.out.write(splice.before.start, splice.before.length);
+): Verdict {
   const key = cellKey(Metric.REFUSED_REQUESTS, policies.reason, policies.policy);
   plugin.recorder.add(series, key, 1);
-  const flag = flagOf(header);
-  // Nobody waits for an answer: it is dropped.
-  if (!isTwoway(flag)) return Policed.REFUSED;
-  const id = requestIdOf(header);
-  if (!refusals.add(id, serializationOf(flag), policies.answer)) return Policed.UNANSWERABLE;
-  writeHeartbeat(splice.out, id);
-  return Policed.REFUSED;
+  // Nobody waits for an answer.
+  if (!isTwoway(flag)) return Verdict.DROP;
+  if (!refusals.add(id, serializationOf(flag), policies.answer)) {
+    plugin.add(Metric.REFUSED_CONNECTIONS, 1, Obstacle.TOO_LARGE);
+    return Verdict.CUT_OFF;
+  }
+  writeHeartbeat(plugin.splice.open(), id);
+  return Verdict.REPLACE;
 }
 
 /** Why a request is not known to its end. */

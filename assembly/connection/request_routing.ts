@@ -14,36 +14,36 @@ import { Obstacle } from "../call/vocabulary";
 import { Metric } from "../metrics/definitions";
 import { cellKey } from "../metrics/series";
 import { Plugin } from "../plugin";
-import { Routing } from "../routing/routing";
 import { RoutingRule } from "../routing/routing_rule";
 import { rewriteAttachments } from "../serialization/bodies";
-import { police, Policed, refuseUnwritten } from "./policing";
-import { Route } from "./route";
-import { Decision } from "./verdict";
+import { Half } from "./half";
+import { police, refuseUnwritten } from "./policing";
+import { RuledRequests } from "./ruled_requests";
+import { Verdict } from "./verdict";
 
 /**
- * Decides on the request whose invocation `plugin` has just read.
+ * Decides on the request whose invocation `plugin` has just read, of which `half` offers the body.
  *
+ * @param ruled what the connection remembers
  * @param header the sixteen bytes of the frame's header
- * @param body, bodyLength the bytes of its body that are there
  * @param result what reading the invocation answered
- * @param route what the connection remembers; its `isHeld` says whether nothing of the frame has gone on
  */
 export function decide(
   plugin: Plugin,
-  routing: Routing,
+  ruled: RuledRequests,
+  half: Half,
   header: usize,
-  body: usize,
-  bodyLength: u32,
   result: usize,
-  route: Route,
-): Decision {
-  route.taken = null;
+): Verdict {
+  const routing = ruled.routing;
+  const body = half.body;
+  const bodyLength = half.bodyLength;
+  ruled.taken = null;
   routing.rules.isUndecided = false;
   const invocation = plugin.invocation;
   const end = body + bodyLength;
   const isWhole = bodyLength == bodyLengthOf(header);
-  const isHeld = route.isHeld;
+  const isHeld = half.isHeld;
   if (isWhole) invocation.endBody(result, end);
   if (invocation.headRead) plugin.describeCall(plugin.side);
   else plugin.call.clear();
@@ -51,37 +51,33 @@ export function decide(
   if (policies && isHeld) {
     const isSure = invocation.attachmentsRead && !invocation.isDoubtful;
     plugin.tellOtherNames(policies.others);
-    const policed = police(plugin, policies, header, isSure, route.refusals);
-    if (policed != Policed.PASSES) return decisionOf(policed);
+    const verdict = police(plugin, policies, header, isSure, ruled.refusals);
+    if (verdict != Verdict.KEEP) return verdict;
   }
   let rule: RoutingRule | null = null;
   if (invocation.headRead) rule = routing.rules.find(plugin.call);
   if (rule) {
     plugin.recorder.add(rule.series, cellKey(Metric.ROUTED), 1);
-    route.taken = rule.cluster;
+    ruled.taken = rule.cluster;
   }
 
   const change = routing.changeFor(rule, plugin.propagation);
   let obstacle: Obstacle;
   if (invocation.attachmentsRead && isHeld) {
-    if (!change.changesAnything()) return Decision.KEEP;
-    if (rewrite(plugin, change, header, body, end)) return Decision.REWRITE;
+    if (!change.changesAnything()) return Verdict.KEEP;
+    if (rewrite(plugin, change, header, body, end)) return Verdict.REPLACE;
     if (policies && routing.hasProtectedKeys) {
-      return decisionOf(refuseUnwritten(plugin, policies, header, route.refusals));
+      return refuseUnwritten(plugin, policies, header, ruled.refusals);
     }
     obstacle = Obstacle.REFERENCES;
   } else {
     // Nothing is known of what the caller wrote: it is no loss only where no rule would change it.
     const isLoss = routing.rules.isUndecided || (rule !== null && rule.mayChange);
-    if (!routing.rewrites || !isLoss) return Decision.KEEP;
+    if (!routing.rewrites || !isLoss) return Verdict.KEEP;
     obstacle = obstacleOf(header, isWhole && isHeld);
   }
   plugin.add(Metric.UNREWRITTEN, 1, obstacle);
-  return Decision.KEEP;
-}
-
-function decisionOf(policed: Policed): Decision {
-  return policed == Policed.REFUSED ? Decision.REWRITE : Decision.REFUSE;
+  return Verdict.KEEP;
 }
 
 function obstacleOf(header: usize, isWhole: bool): Obstacle {
@@ -90,7 +86,7 @@ function obstacleOf(header: usize, isWhole: bool): Obstacle {
   return isWhole ? Obstacle.UNDECODABLE : Obstacle.TOO_LARGE;
 }
 
-/** Appends what goes on before the frame, and the changed frame, to the plugin's splice; or nothing. */
+/** Writes the changed frame to the plugin's splice; or nothing, where it cannot be changed. */
 function rewrite(
   plugin: Plugin,
   change: AttachmentChange,
@@ -99,12 +95,10 @@ function rewrite(
   end: usize,
 ): bool {
   const invocation = plugin.invocation;
-  const out = plugin.splice.out;
-  const before = plugin.splice.before;
+  const splice = plugin.splice;
   const start = invocation.attachmentsStart;
   const behind = invocation.attachmentsEnd;
-  const length = out.length;
-  out.write(before.start, before.length);
+  const out = splice.open();
   const frame = out.length;
   const isInOnePiece = body == header + HEADER_LENGTH;
   if (!isInOnePiece) out.write(header, HEADER_LENGTH);
@@ -112,7 +106,7 @@ function rewrite(
   out.write(first, <u32>(start - first));
   const serialization = serializationOf(flagOf(header));
   if (!rewriteAttachments(serialization, start, behind, change, out)) {
-    out.cut(length);
+    splice.cancel();
     return false;
   }
   out.write(behind, <u32>(end - behind));

@@ -24,6 +24,7 @@ import {
   isRequest,
   mayBeFrame,
 } from "./header";
+import { giveHeldRoom, takeHeldRoom } from "../wire/held_room";
 import { enlarge, roomFor } from "../wire/room";
 
 /** What `FrameReader.next` found. */
@@ -55,11 +56,6 @@ const HEAD_WINDOW: u32 = 32 * 1024;
 const SHORT_WINDOW: u32 = 16;
 /** Room of a first carry in bytes: most heads (150 to 250) fit without a second block. */
 const FIRST_CARRY: u32 = 256;
-/** All carries of a VM together, in bytes: what thousands of half-sent heads may cost at most. */
-const CARRY_BUDGET: u32 = 64 * 1024 * 1024;
-
-/** Room of all carries together, in bytes. */
-let carriedRoom: u32 = 0;
 
 // What a reader was fed and what it offers, of the one reader that is in use: an idle connection must
 // not pay for them.
@@ -220,7 +216,7 @@ export class FrameReader {
   /**
    * Asks for more bytes of an offered head that is not complete.
    *
-   * @returns false when all carries together may not grow any more: accept the head as unreadable
+   * @returns false when what is held in all may not grow any more: accept the head as unreadable
    */
   keep(): bool {
     if (this.carryLength == 0 && !this.append(<u32>(limit - cursor))) {
@@ -235,7 +231,7 @@ export class FrameReader {
   releaseCarry(): void {
     if (this.carry == 0) return;
     heap.free(this.carry);
-    carriedRoom -= this.carryRoom;
+    giveHeldRoom(this.carryRoom);
     this.carry = 0;
     this.carryLength = 0;
     this.carryRoom = 0;
@@ -287,9 +283,8 @@ export class FrameReader {
     const needed = this.carryLength + length;
     if (needed > this.carryRoom) {
       const room = roomFor(needed, this.carryRoom, FIRST_CARRY);
-      if (carriedRoom - this.carryRoom + room > CARRY_BUDGET) return false;
+      if (!takeHeldRoom(this.carryRoom, room)) return false;
       this.carry = enlarge(this.carry, this.carryLength, room);
-      carriedRoom += room - this.carryRoom;
       this.carryRoom = room;
     }
     memory.copy(this.carry + this.carryLength, cursor, length);

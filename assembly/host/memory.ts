@@ -3,9 +3,9 @@
  *
  * The host calls our exported `malloc` inside each of its functions that answer with bytes, and no call
  * makes garbage: one block serves the bytes of connections and configurations, and grows to the longest
- * asked for, which is bounded by what we ask (the window of connection/connection.ts, or the plugin's
+ * asked for, which is bounded by what we ask (a window or a read, see connection/framing.ts, or the plugin's
  * configuration). While the bytes of a connection are read from it the host may be asked for something
- * else; such answers are short and go to a place of their own, between `lendAside` and `lendAgain`.
+ * else; such answers are short and go to a place of their own, between `keepBlock` and `reuseBlock`.
  */
 
 /** Room in bytes that most answers fit into: the window in which connections are read. */
@@ -19,13 +19,13 @@ export const ASIDE_ROOM: u32 = 512;
 const ASIDE = memory.data(<i32>ASIDE_ROOM);
 let isAside: bool = false;
 
-/** The next answers do not touch the block; they must be at most `ASIDE_ROOM` bytes long. */
-export function lendAside(): void {
+/** The next answers leave the block as it is; they must be at most `ASIDE_ROOM` bytes long. */
+export function keepBlock(): void {
   isAside = true;
 }
 
-/** The next answers go to the block again. */
-export function lendAgain(): void {
+/** The next answers go to the block again, in place of what it holds. */
+export function reuseBlock(): void {
   isAside = false;
 }
 

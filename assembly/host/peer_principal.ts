@@ -6,7 +6,7 @@
  */
 import { proxy_get_property } from "@solo-io/proxy-runtime/assembly/imports";
 import { Span } from "../wire/span";
-import { firstAnswer, lendAgain, lendAside, secondAnswer } from "./memory";
+import { firstAnswer, reuseBlock, keepBlock, secondAnswer } from "./memory";
 import { OK } from "./result";
 
 const PATH = memory.data<u8>([
@@ -32,9 +32,9 @@ export class PeerPrincipal {
     const value = firstAnswer();
     const size = secondAnswer();
     // A connection's bytes are being read meanwhile.
-    lendAside();
+    keepBlock();
     const result = proxy_get_property(PATH, PATH_LENGTH, value, size);
-    lendAgain();
+    reuseBlock();
     const length = result == OK ? <u32>load<usize>(size) : 0;
     if (length == 0 || length > LONGEST) return this.text;
     const copy = heap.alloc(length);

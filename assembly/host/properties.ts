@@ -4,7 +4,7 @@
 import { proxy_get_property } from "@solo-io/proxy-runtime/assembly/imports";
 import { Span } from "../wire/span";
 import { pathOf } from "./ascii";
-import { firstAnswer, lendAgain, lendAside, secondAnswer } from "./memory";
+import { firstAnswer, reuseBlock, keepBlock, secondAnswer } from "./memory";
 import { OK } from "./result";
 
 /** Envoy's `TrafficDirection` (envoy/config/core/v3/base.proto). */
@@ -70,9 +70,9 @@ export function sourceAddress(text: Span): void {
   const value = firstAnswer();
   const size = secondAnswer();
   // A connection's bytes are being read meanwhile.
-  lendAside();
+  keepBlock();
   const result = proxy_get_property(SOURCE_ADDRESS, SOURCE_ADDRESS_LENGTH, value, size);
-  lendAgain();
+  reuseBlock();
   if (result == OK) text.set(load<usize>(value), <u32>load<usize>(size));
   else text.clear();
 }

@@ -8,7 +8,7 @@ import {
   proxy_get_shared_data,
   proxy_set_shared_data,
 } from "@solo-io/proxy-runtime/assembly/imports";
-import { firstAnswer, lendAgain, lendAside, secondAnswer } from "./memory";
+import { firstAnswer, reuseBlock, keepBlock, secondAnswer } from "./memory";
 import { OK } from "./result";
 
 // Where the host puts the number that says which version of a value was read.
@@ -24,9 +24,9 @@ let length: u32 = 0;
 export function readShared(key: usize, keyLength: u32): usize {
   const address = firstAnswer();
   const size = secondAnswer();
-  lendAside();
+  keepBlock();
   const result = proxy_get_shared_data(key, keyLength, address, size, CAS);
-  lendAgain();
+  reuseBlock();
   length = result == OK ? <u32>load<usize>(size) : 0;
   return result == OK ? load<usize>(address) : 0;
 }

@@ -18,7 +18,7 @@ import { Metric } from "../metrics/definitions";
 import { Recorder } from "../metrics/recorder";
 import { cellKey, Series } from "../metrics/series";
 import { Holds } from "./holds";
-import { InFlight } from "./in_flight";
+import { InFlight, InFlightTable } from "./in_flight";
 
 /** How a call ends. */
 export const enum EndKind {
@@ -80,14 +80,18 @@ export class Ledger {
   readonly ending: Ending = new Ending();
   /** Places that calls in flight take. */
   readonly holds: Holds = new Holds();
+  /** Where calls over TCP are found that are in flight; it is the whole VM's. */
+  readonly calls: InFlightTable;
   private recorder: Recorder;
   private telemetry: Telemetry | null;
 
   /**
+   * @param calls where calls in flight are found
    * @param recorder counts
-   * @param telemetry tells outside, or null; neither is the ledger's own
+   * @param telemetry tells outside, or null; nothing of these is the ledger's own
    */
-  constructor(recorder: Recorder, telemetry: Telemetry | null) {
+  constructor(calls: InFlightTable, recorder: Recorder, telemetry: Telemetry | null) {
+    this.calls = calls;
     this.recorder = recorder;
     this.telemetry = telemetry;
   }

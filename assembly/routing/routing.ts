@@ -1,8 +1,9 @@
 /**
  * The rules of a plugin: which one a call takes, and what follows from it.
  *
- * Rules were made from the configuration and only read since. What else is here belongs to the request
- * that was read last, or to the callback that runs.
+ * Rules are made from the configuration; later only their side is set, once a connection tells it, and
+ * the changes of one call are chained. What else is here belongs to the request that was read last, or
+ * to the callback that runs.
  */
 import { AttachmentChange } from "../dubbo/attachment_change";
 import { WantedAttachment } from "../dubbo/attachments";

@@ -21,7 +21,7 @@ export class OverBudget extends Error {
   override name = "OverBudget";
 }
 
-/** Smallest window in bytes in which the module fetches, see assembly/connection/connection.ts. */
+/** Smallest window in bytes in which the module fetches, see assembly/connection/framing.ts. */
 const FETCH_WINDOW = 512;
 
 /**

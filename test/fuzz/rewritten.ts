@@ -297,13 +297,6 @@ export function holdStreams(streams: Streams): Fates {
     if (isProtected && left.length >= 2 && isCall(left)) fail("a part of a call", left, gone);
     return fates;
   }
-  const isTooLong = lengthOf(left, 0) - HEADER > (routing.max_rewrite_bytes ?? DEFAULT_MAX_REWRITE);
-  if (isProtected && isTooLong && isCall(left) && standsIn(left, gone)) {
-    if (gone.length > HEADER + 1) fail("a refused call went on", left, gone);
-    fates.refusedIds.add(idOf(left));
-    fates.refused++;
-    return fates;
-  }
   // Of a frame that is not whole, or is refused, nothing may have gone on.
   const mayBeKept = !ended || isProtected;
   if (gone.length === 0 && mayBeKept) return fates;

@@ -192,6 +192,28 @@ describe("answers that are held", () => {
     assert.equal(vm.memoryBytes(), before);
   });
 
+  test("half a head finds no room where held answers have taken it all: one budget", () => {
+    const { vm, plugin } = start({ max_body_bytes: 64 * MIB });
+    const half = response({ id: 1, body: new Uint8Array(4 * MIB) }).subarray(0, 3 * MIB);
+    const connections = Array.from({ length: 16 }, () => plugin.connect());
+    const head = request({ id: 1 });
+    const sendHalves = (): void => {
+      const connection = plugin.connect();
+      connection.downstream(head.subarray(0, 60));
+      connection.downstream(head.subarray(60));
+    };
+    for (const connection of connections.slice(1)) connection.upstream(half);
+    sendHalves();
+    assert.equal(counted(vm, "dubbo_decode_errors_total"), 0);
+    assert.equal(connections[0]!.upstream(half).length, 0);
+    sendHalves();
+    assert.equal(counted(vm, "dubbo_decode_errors_total"), 1);
+    // What is given back serves either.
+    connections[0]!.close("remote");
+    sendHalves();
+    assert.equal(counted(vm, "dubbo_decode_errors_total"), 2);
+  });
+
   test("one that finds no room on its way goes on whole, and later ones are held again", () => {
     const { plugin } = start({ max_body_bytes: 128 * MIB });
     const bytes = response({ id: 1, body: new Uint8Array(70 * MIB) });

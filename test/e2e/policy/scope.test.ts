@@ -49,9 +49,7 @@ describe("a rate limit over four workers", LIMIT, () => {
   /** How many of the calls of all connections, made at the same time, the provider has served. */
   async function served(scope: string): Promise<number> {
     const earlier = users.counts.twoway;
-    const callers = await Promise.all(
-      times(CONNECTIONS, 0).map(() => Caller.dial(ports[scope]!)),
-    );
+    const callers = await Promise.all(times(CONNECTIONS, 0).map(() => Caller.dial(ports[scope]!)));
     const answers = await Promise.all(callers.map((caller) => caller.ask(times(CALLS, get))));
     assert.equal(answers.flat().length, CONNECTIONS * CALLS);
     for (const caller of callers) caller.close();

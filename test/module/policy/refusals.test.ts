@@ -8,6 +8,7 @@ import { counted } from "../routing/setup.ts";
 import { answered, beatAnswer, standIn, startPolicies } from "./setup.ts";
 
 const NO_WRITES = { name: "no-writes", match: { method: { exact: "SetUser" } }, authorize: "deny" };
+const ONE = { max_tokens: 1, tokens_per_fill: 1, fill_interval: "3600s" };
 /** The level of Envoy's log, as proxy-wasm numbers it. */
 const WARN = 3;
 const get = (id: number): Uint8Array => request({ id });
@@ -138,6 +139,52 @@ describe("a refused call", () => {
     assert.equal(vm.memoryBytes(), before);
     assert.equal(counted(vm, "dubbo_requests_active"), 0);
     assert.equal(counted(vm, "dubbo_unanswered_requests_total"), 55_000);
+  });
+
+  test("half a heartbeat's answer at the end goes on behind what came before it", () => {
+    const half = beatAnswer(2).subarray(0, 16);
+    for (const read of [concat([response({ id: 1 }), half]), half, half.subarray(0, 9)]) {
+      const { connection } = startPolicies([NO_WRITES]);
+      connection.downstream(concat([get(1), set(2)]));
+      connection.upstream(read, true);
+      assert.deepEqual(connection.toDownstream, read);
+    }
+  });
+
+  test("half a heartbeat's answer at the end does not keep a guard from answering", () => {
+    const rest = { answer_on_upstream_close: true };
+    for (const length of [9, 16]) {
+      const { vm, connection } = startPolicies([NO_WRITES], { rest });
+      connection.downstream(concat([get(1), set(2)]));
+      const first = response({ id: 1 });
+      connection.upstream(concat([first, beatAnswer(2).subarray(0, length)]), true);
+      const got = connection.toDownstream;
+      assert.deepEqual(got.subarray(0, first.length), first);
+      const answer = got.subarray(first.length);
+      assert.match(text(answer), /refused by policy no-writes/);
+      assert.equal(new DataView(answer.buffer, answer.byteOffset).getBigUint64(4), 2n);
+      assert.equal(
+        new DataView(answer.buffer, answer.byteOffset).getUint32(12),
+        answer.length - 16,
+      );
+      assert.equal(counted(vm, "dubbo_guarded_requests_total"), 0);
+      assert.equal(counted(vm, "dubbo_requests_active"), 0);
+    }
+  });
+
+  test("a held part of an answer goes on when the connection is passed through", () => {
+    const limit = { name: "slow", rate_limit: ONE };
+    const { connection } = startPolicies([limit]);
+    connection.downstream(concat([get(1), get(2)]));
+    assert.deepEqual(connection.toUpstream, concat([get(1), standIn(2)]));
+    const answer = response({ id: 1 });
+    connection.upstream(answer.subarray(0, 9));
+    assert.equal(connection.toDownstream.length, 0);
+    const foreign = new TextEncoder().encode("GET / HTTP/1.1\r\n");
+    connection.downstream(foreign);
+    assert.deepEqual(connection.toUpstream.subarray(-foreign.length), foreign);
+    connection.upstream(answer.subarray(9));
+    assert.deepEqual(connection.toDownstream, answer);
   });
 
   test("too long to be read is swallowed, and the next one is read", () => {

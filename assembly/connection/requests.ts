@@ -1,0 +1,223 @@
+/**
+ * Requests: from a head to its call, what rules and policies say of it, and the beginning of the call.
+ */
+import { knownSerialization } from "../call/serializations";
+import { CallKind, Direction, Obstacle, Protocol, Reason, Side } from "../call/vocabulary";
+import {
+  bodyLengthOf,
+  flagOf,
+  HEADER_LENGTH,
+  isEvent,
+  isRequest,
+  isTwoway,
+  mayBeFrame,
+  requestIdOf,
+  serializationOf,
+} from "../dubbo/header";
+import { InFlightList } from "../ledger/in_flight";
+import { Metric } from "../metrics/definitions";
+import { NO_PERIOD } from "../metrics/registry";
+import { cellKey, Series } from "../metrics/series";
+import { Plugin } from "../plugin";
+import { headLength, readInvocation } from "../serialization/bodies";
+import { dropTracedCall } from "../telemetry/traced_call";
+import { failed, INCOMPLETE, UNSUPPORTED } from "../wire/position";
+import { endCall } from "./answers";
+import { callbackTime } from "./callback_time";
+import { Half } from "./half";
+import { decide } from "./request_routing";
+import { RuledRequests } from "./ruled_requests";
+import { Mode } from "./verdict";
+
+/**
+ * What is done with what the client has begun to send, where requests may be changed or refused.
+ *
+ * @param length how many bytes of it are there, at `header`
+ */
+export function modeOfRequest(
+  plugin: Plugin,
+  ruled: RuledRequests,
+  header: usize,
+  length: u32,
+): Mode {
+  const routing = ruled.routing;
+  if (!mayBeFrame(header, length)) {
+    return routing.isStrict ? cutOff(plugin, Obstacle.FOREIGN) : Mode.OBSERVE;
+  }
+  if (length < HEADER_LENGTH) return Mode.HOLD;
+  const body = bodyLengthOf(header);
+  const isBelievable = body <= plugin.settings.maxBodyBytes;
+  const flag = flagOf(header);
+  const isCall = isRequest(flag) && !isEvent(flag);
+  if (isBelievable && !isCall) return Mode.OBSERVE;
+  if (isBelievable && body <= routing.maxRewriteBytes) return Mode.HOLD;
+  if (isBelievable) return withoutRoom(ruled);
+  return routing.isStrict ? cutOff(plugin, Obstacle.TOO_LARGE) : Mode.OBSERVE;
+}
+
+/** What is done with a request that is not held because it is too long, or because there is no room. */
+export function withoutRoom(ruled: RuledRequests): Mode {
+  return ruled.routing.isStrict ? Mode.DROP : Mode.OBSERVE;
+}
+
+function cutOff(plugin: Plugin, obstacle: Obstacle): Mode {
+  plugin.add(Metric.REFUSED_CONNECTIONS, 1, obstacle);
+  return Mode.CUT_OFF;
+}
+
+/**
+ * Reads what is offered of a request's head.
+ *
+ * @param ruled what the connection remembers of its requests, or null
+ * @returns whether it was read as far as it will be; else more bytes are awaited
+ */
+export function readRequest(
+  plugin: Plugin,
+  half: Half,
+  header: usize,
+  ruled: RuledRequests | null,
+): bool {
+  const serialization = serializationOf(flagOf(header));
+  const invocation = plugin.invocation;
+  const end = half.body + half.bodyLength;
+  const side = sideOfCall(plugin, <Direction>half.direction);
+  const heads = plugin.heads;
+  const registry = plugin.registry;
+  const period = registry.period;
+  let head: u32 = 0;
+  if (heads) {
+    let known = heads.findLast(side, serialization, half.body, end, period);
+    if (!known) {
+      head = headLength(serialization, half.body, end);
+      if (head != 0) known = heads.find(side, serialization, half.body, head, period);
+    }
+    if (known) {
+      half.series = known;
+      return true;
+    }
+  }
+  const result = readInvocation(serialization, half.body, end, invocation);
+  if (result == INCOMPLETE && !half.bodyComplete && half.keep()) return false;
+  const tracing = plugin.tracing;
+  if (tracing && invocation.headRead && !half.trace) half.trace = tracing.begin(callbackTime());
+  if (ruled && half.direction == Direction.DOWNSTREAM && !half.isDropped) {
+    ruled.verdict = decide(plugin, ruled, half, header, result);
+    ruled.note(plugin);
+  }
+  const isCut = half.bodyLength < bodyLengthOf(header);
+  if (!invocation.headRead) {
+    half.series = registry.otherOf(side);
+    if (result != UNSUPPORTED) {
+      const isLong = result == INCOMPLETE && isCut;
+      half.setFault(isLong ? Reason.HEAD_TOO_LONG : Reason.MALFORMED_REQUEST);
+      if (half.isStarved) half.setFault(Reason.OVERLOAD);
+    }
+    return true;
+  }
+  // Attachments after the window were not looked at, so they are not malformed; nor are those that
+  // are not there.
+  const isUnseen = (result == INCOMPLETE && isCut) || invocation.attachmentsRead;
+  if (failed(result) && result != UNSUPPORTED && !isUnseen) {
+    half.setFault(Reason.MALFORMED_ATTACHMENTS);
+  }
+  if (half.isStarved) half.setFault(Reason.OVERLOAD);
+  const series = registry.resolve(plugin.describeCall(side));
+  half.series = series;
+  if (plugin.isPathOverruled) plugin.recorder.add(series, cellKey(Metric.PATH_MISMATCHES), 1);
+  // A generic call's method stands after its head.
+  if (heads && result == half.body + head && !half.hasFault && !invocation.isGeneric) {
+    const goodIn = registry.periodOf(series);
+    if (goodIn != NO_PERIOD) {
+      heads.learn(side, serialization, half.body, head, series, goodIn);
+    }
+  }
+  return true;
+}
+
+/** A request's last byte has passed, at `time` (ns); it has a series. */
+export function onRequest(
+  plugin: Plugin,
+  half: Half,
+  header: usize,
+  calls: InFlightList,
+  time: u64,
+): void {
+  const flag = flagOf(header);
+  const series = half.series!;
+  half.series = null;
+  const bytes = <i64>HEADER_LENGTH + bodyLengthOf(header);
+  const kind = isTwoway(flag) ? CallKind.TWOWAY : CallKind.ONEWAY;
+  const serialization = knownSerialization(serializationOf(flag));
+  plugin.ledger.asked(series, Protocol.DUBBO, kind, serialization, bytes);
+  if (kind == CallKind.TWOWAY) follow(plugin, half, header, series, calls, time);
+  const trace = half.trace;
+  if (trace) {
+    half.trace = null;
+    dropTracedCall(trace);
+  }
+  const policies = plugin.settings.policies;
+  // What is not followed is not in flight either.
+  if (policies && policies.holds != 0) policies.giveBack(plugin.ledger.holds);
+}
+
+/** Counts the client's request that is passing as if it had passed, at `time`: its answer will not wait. */
+export function takeUnfinished(
+  plugin: Plugin,
+  half: Half,
+  calls: InFlightList,
+  ruled: RuledRequests | null,
+  time: u64,
+): void {
+  if (!half.hasHeader) return;
+  const flag = flagOf(half.header);
+  if (!isRequest(flag) || isEvent(flag) || !isTwoway(flag)) return;
+  if (!half.series) {
+    half.offerKept();
+    readRequest(plugin, half, half.header, ruled);
+    // That it has not all come is no fault of its head's.
+    if (half.fault == Reason.HEAD_TOO_LONG) half.hasFault = false;
+  }
+  half.accept();
+  onRequest(plugin, half, half.header, calls, time);
+}
+
+function follow(
+  plugin: Plugin,
+  half: Half,
+  header: usize,
+  series: Series,
+  calls: InFlightList,
+  time: u64,
+): void {
+  const direction = <Direction>half.direction;
+  const id = requestIdOf(header);
+  const serialization = serializationOf(flagOf(header));
+  const ledger = plugin.ledger;
+  const table = ledger.calls;
+  if (table.mayHave(calls, id)) {
+    const twin = table.find(calls, direction, id);
+    if (twin) endCall(plugin, twin, ledger.ending.untracked());
+  }
+  if (calls.count >= plugin.settings.maxInFlight || table.isFull) {
+    const oldest = calls.oldest;
+    if (!oldest) return ledger.neverFollowed(series);
+    endCall(plugin, oldest, ledger.ending.untracked());
+  }
+  const call = table.start(calls, direction, id, serialization, series, time);
+  call.requestBytes = <i64>HEADER_LENGTH + bodyLengthOf(header);
+  call.trace = half.trace;
+  half.trace = null;
+  const policies = plugin.settings.policies;
+  if (policies) {
+    call.holds = policies.holds;
+    policies.holds = 0;
+  }
+  ledger.begin(call);
+}
+
+/** In a call that the server makes, consumer and provider have changed places. */
+function sideOfCall(plugin: Plugin, direction: Direction): Side {
+  const side = plugin.side;
+  if (direction == Direction.DOWNSTREAM) return side;
+  return side == Side.CONSUMER ? Side.PROVIDER : Side.CONSUMER;
+}
