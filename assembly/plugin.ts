@@ -207,6 +207,8 @@ export class Plugin {
   onTick(): void {
     this.flush();
     this.registry.renew();
+    const policies = this.settings.policies;
+    if (policies) policies.onTick();
     const telemetry = this.telemetry;
     if (telemetry) telemetry.onTick(now(), false);
   }

@@ -12,6 +12,7 @@ import { Policies } from "../policy/policies";
 import { Policy, PolicyKind } from "../policy/policy";
 import { RateLimit } from "../policy/rate_limit";
 import { BucketSettings } from "../policy/token_bucket";
+import { hashBytes, hashU64 } from "../wire/hash";
 import { Checker, item, under } from "./checker";
 import { JsonType, JsonValue } from "./json";
 import { LONGEST_NAME, MatchReader } from "./match_reader";
@@ -41,12 +42,13 @@ export class PolicyReader {
     private seed: u64,
   ) {}
 
-  /** Reads the list `value` at `$.policies` into `policies`; errors go to the checker. */
-  read(value: JsonValue, policies: Policies): void {
+  /** Reads the list `value` at `$.policies` into `policies`; null: there is none. Errors go to the checker. */
+  read(value: JsonValue | null, policies: Policies): void {
     const path = under("$", "policies");
     const list = this.checker.list(path, value, MOST_POLICIES);
     policies.defaultName = policies.names.add(copyText(DEFAULT_NAME));
     setMessage(policies.defaultAnswer, "not allowed by policy");
+    setMessage(policies.unreadAnswer, "refused because it cannot be read");
     for (let i = 0; i < list.length; i++) {
       const policy = this.readPolicy(item(path, i), list[i], policies);
       if (!policy) continue;
@@ -102,7 +104,8 @@ export class PolicyReader {
     if (limit) {
       policy.kind = PolicyKind.RATE_LIMIT;
       policy.answer.exception = <i32>(ExceptionCode.LIMIT_EXCEEDED as u32);
-      return this.readRateLimit(under(path, "rate_limit"), limit, policy);
+      const name = value.member("name")!.text;
+      return this.readRateLimit(under(path, "rate_limit"), limit, policy, name);
     }
     const concurrency = value.member("concurrency");
     if (concurrency) {
@@ -115,9 +118,10 @@ export class PolicyReader {
     this.readFault(under(path, "fault"), value.member("fault")!, policy);
   }
 
-  private readRateLimit(path: string, value: JsonValue, policy: Policy): void {
+  /** @param name the policy's */
+  private readRateLimit(path: string, value: JsonValue, policy: Policy, name: string): void {
     const checker = this.checker;
-    const keys = ["max_tokens", "tokens_per_fill", "fill_interval", "per"];
+    const keys = ["max_tokens", "tokens_per_fill", "fill_interval", "per", "scope"];
     if (!checker.object(path, value, keys)) return;
     const most = value.member("max_tokens");
     const interval = value.member("fill_interval");
@@ -140,6 +144,9 @@ export class PolicyReader {
     const per = checker.list(list, value.member("per"), (NAME_COUNT as i32) + 2);
     const words = NAME_WORDS.split(" ").concat(["principal"]);
     for (let i = 0; i < per.length; i++) this.readKey(item(list, i), per[i], words, limit);
+    const scopes = ["worker", "process"];
+    const scope = checker.choice(under(path, "scope"), value.member("scope"), scopes, 0);
+    if (scope == 1) limit.share(idOf(name, bucket, limit));
   }
 
   /** Reads one thing that tells calls apart: a name, or `{ attachment: … }`. */
@@ -248,6 +255,15 @@ export class PolicyReader {
   }
 }
 
+/** What a limit is known by in all workers: a hash of its policy's name and of what it says. */
+function idOf(name: string, bucket: BucketSettings, limit: RateLimit): u64 {
+  let id = hashBytes(0, changetype<usize>(name), name.length << 1);
+  id = hashU64(id, bucket.maxTokens);
+  id = hashU64(id, bucket.tokensPerFill);
+  id = hashU64(id, bucket.fillInterval);
+  return hashU64(id, limit.names | ((limit.perPrincipal ? 1 : 0) << 31));
+}
+
 /** Adds a policy that is right, and what it asks for. */
 function add(policies: Policies, policy: Policy): void {
   const match = policy.match;
@@ -263,7 +279,7 @@ function add(policies: Policies, policy: Policy): void {
     policies.allows = true;
     if (policy.enforces) policies.allowsEnforced = true;
   }
-  if (policy.enforces) policies.authorizes = true;
+  if (policy.enforces) policies.mustRead = true;
   policies.authorizing.add(policy);
 }
 

@@ -117,7 +117,8 @@ export class ConfigReader {
       new RoutingReader(checker, settings, matches, node).read(routing, settings.routing!);
     }
     const policies = root.member("policies");
-    if (policies) {
+    // Requests that may hide a protected key are refused as those are that a policy refuses.
+    if (policies || settings.hasProtectedKeys) {
       settings.policies = new Policies(seed);
       new PolicyReader(checker, settings, matches, seed).read(policies, settings.policies!);
     }

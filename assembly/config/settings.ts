@@ -61,17 +61,24 @@ export class Settings {
     this.rewriting(seed);
   }
 
+  /** Whether there are attachments that only the filter may set. */
+  get hasProtectedKeys(): bool {
+    const routing = this.routing;
+    return routing !== null && routing.hasProtectedKeys;
+  }
+
   /** Policies need whole requests, as rewriting does: everything of routing but rules of its own. */
   holdForPolicies(seed: u64): void {
     const policies = this.policies;
     if (!policies) return;
-    if (!policies.authorizing.first && !policies.limiting.first) {
+    if (this.hasProtectedKeys) policies.mustRead = true;
+    if (policies.isEmpty && !policies.mustRead) {
       policies.free();
       this.policies = null;
       return;
     }
     const routing = this.rewriting(seed);
-    routing.mustRead = policies.authorizes;
+    routing.mustRead = policies.mustRead;
     if (policies.usesAddress) routing.usesAddress = true;
     if (policies.usesPrincipal) routing.usesPrincipal = true;
   }

@@ -9,7 +9,7 @@
  *     frame begins ──mode──> OBSERVE ─── read in passing ─────────────────────────────> kept
  *                       ├──> HOLD ────── held until it is whole, read ──verdict──────> kept, replaced,
  *                       │                                                              dropped; CUT_OFF
- *                       ├──> DROP ────── replaced at its header, read in passing ────> dropped
+ *                       ├──> DROP ────── read in passing, refused at its end ────────> dropped, replaced
  *                       └──> CUT_OFF ─── nothing of the connection goes on any more
  *
  * As soon as one direction is not Dubbo the whole connection is passed through unseen, because answers
@@ -28,7 +28,7 @@ import { beginCallback, callbackTime } from "./callback_time";
 import { answerCalls, Guard } from "./guard";
 import { Half } from "./half";
 import { HeldFrame } from "./held_frame";
-import { refuseUnread } from "./policing";
+import { refuseTooLarge } from "./policing";
 import { modeOfRequest, onRequest, readRequest, withoutRoom } from "./requests";
 import { RuledRequests } from "./ruled_requests";
 import { Mode, Verdict } from "./verdict";
@@ -196,7 +196,7 @@ export class Framing {
     const splice = this.plugin.splice;
     while (splice.left != 0 && !this.isPassedThrough) {
       if (half.insideFrame) {
-        this.passBy(half, half.missing);
+        if (!this.passBy(half, ruled, half.missing)) return false;
         continue;
       }
       if (held.length != 0 && held.length < HEADER_LENGTH) {
@@ -230,12 +230,15 @@ export class Framing {
           held.clear();
           continue;
         }
-        mode = withoutRoom(this.plugin, ruled);
+        mode = half.direction == Direction.UPSTREAM ? Mode.OBSERVE : withoutRoom(ruled);
       }
       if (mode == Mode.CUT_OFF) return false;
-      if (mode == Mode.DROP && !this.refuse(half, ruled, header)) return false;
+      if (mode == Mode.DROP) {
+        half.isDropped = true;
+        ruled.noteDropped(isHeld ? held.start : splice.at);
+      }
       if (isHeld) this.takeHeld(half, held, mode == Mode.OBSERVE);
-      else this.passBy(half, frame);
+      else if (!this.passBy(half, ruled, frame)) return false;
     }
     return true;
   }
@@ -260,25 +263,29 @@ export class Framing {
     return ruled.verdict;
   }
 
-  /** Refuses the request with this header, which is not read before; false if it cannot be answered. */
-  private refuse(half: Half, ruled: RuledRequests, header: usize): bool {
+  /**
+   * Reads the next `length` bytes, as many as are there, and lets them go on unless they are dropped. At
+   * its end a dropped request is refused: then its call is known, and its answer finds it.
+   *
+   * @returns false if it cannot be answered
+   */
+  private passBy(half: Half, ruled: RuledRequests, length: u32): bool {
     const plugin = this.plugin;
     const splice = plugin.splice;
-    splice.drop(0);
-    const policies = plugin.settings.policies!;
-    if (refuseUnread(plugin, policies, header, ruled.refusals) == Verdict.CUT_OFF) return false;
-    half.isDropped = true;
-    return true;
-  }
-
-  /** Reads the next `length` bytes, as many as are there, and lets them go on unless they are dropped. */
-  private passBy(half: Half, length: u32): void {
-    const splice = this.plugin.splice;
     const passed = min<u32>(length, splice.left);
     this.take(half, splice.at, passed);
-    if (half.isDropped) splice.drop(passed);
-    else splice.keep(passed);
-    if (!half.insideFrame) half.isDropped = false;
+    if (!half.isDropped) {
+      splice.keep(passed);
+      return true;
+    }
+    splice.drop(passed);
+    if (half.insideFrame) return true;
+    half.isDropped = false;
+    const policies = plugin.settings.policies!;
+    const flag = ruled.droppedFlag;
+    const verdict = refuseTooLarge(plugin, policies, flag, ruled.droppedId, ruled.refusals);
+    if (verdict == Verdict.REPLACE) splice.replace(0);
+    return verdict != Verdict.CUT_OFF;
   }
 
   /** Reads what is held of a frame that is held no longer, and lets it go on or not. */

@@ -18,6 +18,7 @@ import { appendEnd, BufferType, fetch, lastLength } from "../host/buffers";
 import { InFlightList } from "../ledger/in_flight";
 import { EndKind } from "../ledger/ledger";
 import { Plugin } from "../plugin";
+import { Answer } from "../policy/answer";
 import { writeErrorResponse } from "../serialization/error_response";
 import { Output } from "../wire/output";
 import { endCall } from "./answers";
@@ -44,12 +45,14 @@ export class Guard {
    * Writes an answer to the request `id`, to go after everything that is there.
    *
    * @param serialization of the request
+   * @param refusal what a policy says that refused it; null: that the server has ended
    * @returns its length in bytes, with its header
    */
-  answer(id: u64, serialization: u8): u32 {
+  answer(id: u64, serialization: u8, refusal: Answer | null): u32 {
     const output = this.output;
     const before = output.length;
-    writeErrorResponse(output, id, serialization, SERVER_ERROR, SENTENCE);
+    if (refusal) refusal.write(output, id, serialization);
+    else writeErrorResponse(output, id, serialization, SERVER_ERROR, SENTENCE);
     const length = output.length - before;
     if (output.length >= PIECE) this.flush();
     return length;
@@ -70,8 +73,8 @@ export class Guard {
 }
 
 /**
- * Answers, in the server's place, all calls of the client that have no answer; call it in
- * `proxy_on_upstream_data` only.
+ * Answers, in the server's place, all calls of the client that have no answer, and tells refused ones so;
+ * call it in `proxy_on_upstream_data` only.
  *
  * @param half the client's, whose unfinished request is answered too
  * @param calls of the connection
@@ -87,13 +90,17 @@ export function answerCalls(
   const time = callbackTime();
   takeUnfinished(plugin, half, calls, ruled, time);
   const ending = plugin.ledger.ending;
-  const status = dubboStatus(SERVER_ERROR);
   let call = calls.oldest;
   while (call) {
     const next = call.younger;
     if (call.direction == Direction.DOWNSTREAM) {
-      const bytes = guard.answer(call.id, call.serialization);
-      ending.answer(EndKind.GUARDED, status, Outcome.ERROR, bytes, time);
+      const serialization = call.serialization;
+      const refusal = ruled ? ruled.refusals.take(call.id) : null;
+      const bytes = guard.answer(call.id, serialization, refusal);
+      const kind = refusal ? EndKind.ANSWERED : EndKind.GUARDED;
+      const status = refusal ? refusal.statusFor(serialization) : <u32>SERVER_ERROR;
+      const outcome = refusal ? refusal.outcomeFor(serialization) : Outcome.ERROR;
+      ending.answer(kind, dubboStatus(status), outcome, bytes, time);
       endCall(plugin, call, ending);
     }
     call = next;

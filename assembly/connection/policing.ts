@@ -1,7 +1,7 @@
 /**
  * What the policies say of the request that was just read, carried out on its bytes.
  */
-import { RefusalReason } from "../call/vocabulary";
+import { Obstacle, RefusalReason } from "../call/vocabulary";
 import { flagOf, isTwoway, requestIdOf, serializationOf } from "../dubbo/header";
 import { FASTJSON2, HESSIAN2 } from "../dubbo/tables";
 import { now } from "../host/clock";
@@ -26,6 +26,7 @@ export function police(
   isSure: bool,
   refusals: Refusals,
 ): Verdict {
+  if (isSure && policies.isEmpty) return Verdict.KEEP;
   const call = plugin.call;
   const time = policies.usesTime ? now() : 0;
   const reason = isSure ? RefusalReason.DENIED : unsureReason(header);
@@ -41,38 +42,50 @@ export function police(
     recorder.add(series, cellKey(Metric.LIMITED_ALLOWED, policies.limitPassed), 1);
   }
   if (!isRefused) return Verdict.KEEP;
-  return refuse(plugin, policies, header, series, refusals);
+  return refuse(plugin, policies, flagOf(header), requestIdOf(header), series, refusals);
 }
 
-/** Refuses a request that is too long to be read, before its body has come; its bytes are to be dropped. */
-export function refuseUnread(
+/** Refuses the request with this `flag` and `id`, whose bytes were dropped: it is too long to be read. */
+export function refuseTooLarge(
+  plugin: Plugin,
+  policies: Policies,
+  flag: u8,
+  id: u64,
+  refusals: Refusals,
+): Verdict {
+  policies.refuseUnread(RefusalReason.TOO_LARGE);
+  const series = plugin.registry.otherOf(plugin.side);
+  return refuse(plugin, policies, flag, id, series, refusals);
+}
+
+/** Refuses the request whose call the plugin has just described: it cannot be written anew. */
+export function refuseUnwritten(
   plugin: Plugin,
   policies: Policies,
   header: usize,
   refusals: Refusals,
 ): Verdict {
-  policies.isRefused = true;
-  policies.reason = RefusalReason.TOO_LARGE;
-  policies.policy = policies.defaultName;
-  policies.answer = policies.defaultAnswer;
-  const series = plugin.registry.otherOf(plugin.side);
-  return refuse(plugin, policies, header, series, refusals);
+  policies.refuseUnread(RefusalReason.UNREADABLE);
+  const series = plugin.registry.resolve(plugin.call);
+  return refuse(plugin, policies, flagOf(header), requestIdOf(header), series, refusals);
 }
 
 function refuse(
   plugin: Plugin,
   policies: Policies,
-  header: usize,
+  flag: u8,
+  id: u64,
   series: Series,
   refusals: Refusals,
 ): Verdict {
   const key = cellKey(Metric.REFUSED_REQUESTS, policies.reason, policies.policy);
   plugin.recorder.add(series, key, 1);
-  const flag = flagOf(header);
   // Nobody waits for an answer.
   if (!isTwoway(flag)) return Verdict.DROP;
-  const id = requestIdOf(header);
-  if (!refusals.add(id, serializationOf(flag), policies.answer)) return Verdict.CUT_OFF;
+  if (!refusals.add(id, serializationOf(flag), policies.answer)) {
+    plugin.add(Metric.REFUSED_CONNECTIONS, 1, Obstacle.TOO_LARGE);
+    return Verdict.CUT_OFF;
+  }
   writeHeartbeat(plugin.splice.open(), id);
   return Verdict.REPLACE;
 }

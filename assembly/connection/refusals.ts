@@ -84,6 +84,15 @@ export class Refusals {
     return null;
   }
 
+  /** What the oldest request `id` is to be told, if it is refused; it is then forgotten. */
+  take(id: u64): Answer | null {
+    let refused = this.first;
+    while (refused && refused.id != id) refused = refused.next;
+    if (!refused) return null;
+    this.remove(refused);
+    return refused.answer;
+  }
+
   /** Forgets one that was answered. */
   remove(refused: Refused): void {
     let before: Refused | null = null;

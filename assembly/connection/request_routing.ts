@@ -17,7 +17,7 @@ import { Plugin } from "../plugin";
 import { RoutingRule } from "../routing/routing_rule";
 import { rewriteAttachments } from "../serialization/bodies";
 import { Half } from "./half";
-import { police } from "./policing";
+import { police, refuseUnwritten } from "./policing";
 import { RuledRequests } from "./ruled_requests";
 import { Verdict } from "./verdict";
 
@@ -63,22 +63,21 @@ export function decide(
 
   const change = routing.changeFor(rule, plugin.propagation);
   let obstacle: Obstacle;
-  const isSure = !invocation.isDoubtful || !routing.hasProtectedKeys;
-  if (invocation.attachmentsRead && isHeld && isSure) {
+  if (invocation.attachmentsRead && isHeld) {
     if (!change.changesAnything()) return Verdict.KEEP;
     if (rewrite(plugin, change, header, body, end)) return Verdict.REPLACE;
+    if (policies && routing.hasProtectedKeys) {
+      return refuseUnwritten(plugin, policies, header, ruled.refusals);
+    }
     obstacle = Obstacle.REFERENCES;
   } else {
     // Nothing is known of what the caller wrote: it is no loss only where no rule would change it.
-    const isLoss =
-      routing.rules.isUndecided || routing.hasProtectedKeys || (rule !== null && rule.mayChange);
+    const isLoss = routing.rules.isUndecided || (rule !== null && rule.mayChange);
     if (!routing.rewrites || !isLoss) return Verdict.KEEP;
     obstacle = obstacleOf(header, isWhole && isHeld);
   }
   plugin.add(Metric.UNREWRITTEN, 1, obstacle);
-  if (!routing.hasProtectedKeys) return Verdict.KEEP;
-  plugin.add(Metric.REFUSED_CONNECTIONS, 1, obstacle);
-  return Verdict.CUT_OFF;
+  return Verdict.KEEP;
 }
 
 function obstacleOf(header: usize, isWhole: bool): Obstacle {

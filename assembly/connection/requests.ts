@@ -51,16 +51,13 @@ export function modeOfRequest(
   const isCall = isRequest(flag) && !isEvent(flag);
   if (isBelievable && !isCall) return Mode.OBSERVE;
   if (isBelievable && body <= routing.maxRewriteBytes) return Mode.HOLD;
-  const policies = plugin.settings.policies;
-  if (isBelievable && policies && policies.authorizes && !routing.hasProtectedKeys) {
-    return Mode.DROP;
-  }
-  return withoutRoom(plugin, ruled);
+  if (isBelievable) return withoutRoom(ruled);
+  return routing.isStrict ? cutOff(plugin, Obstacle.TOO_LARGE) : Mode.OBSERVE;
 }
 
 /** What is done with a request that is not held because it is too long, or because there is no room. */
-export function withoutRoom(plugin: Plugin, ruled: RuledRequests): Mode {
-  return ruled.routing.isStrict ? cutOff(plugin, Obstacle.TOO_LARGE) : Mode.OBSERVE;
+export function withoutRoom(ruled: RuledRequests): Mode {
+  return ruled.routing.isStrict ? Mode.DROP : Mode.OBSERVE;
 }
 
 function cutOff(plugin: Plugin, obstacle: Obstacle): Mode {

@@ -3,6 +3,7 @@
  */
 import { Call } from "../call/call";
 import { Direction } from "../call/vocabulary";
+import { flagOf, requestIdOf } from "../dubbo/header";
 import { PeerPrincipal } from "../host/peer_principal";
 import { SourceAddress } from "../host/source_address";
 import { Metric } from "../metrics/definitions";
@@ -35,6 +36,9 @@ export class RuledRequests {
   readonly heldRequest: HeldFrame = new HeldFrame();
   /** The beginning of what may be the answer to a heartbeat. */
   readonly heldAnswer: HeldFrame = new HeldFrame();
+  /** Flag and id of the request whose bytes are dropped. */
+  droppedFlag: u8 = 0;
+  droppedId: u64 = 0;
   /** Whether the client's bytes go nowhere any more. */
   isCutOff: bool = false;
   private address: SourceAddress = new SourceAddress();
@@ -62,6 +66,12 @@ export class RuledRequests {
   lookAtFirst(size: u32, isEnd: bool): bool {
     const first = this.firstRequest;
     return !first || first.look(size, isEnd);
+  }
+
+  /** The request with this header is dropped from its first byte on. */
+  noteDropped(header: usize): void {
+    this.droppedFlag = flagOf(header);
+    this.droppedId = requestIdOf(header);
   }
 
   /** Tells `call` who calls; call it in a data callback of the connection. */

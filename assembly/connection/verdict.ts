@@ -8,7 +8,7 @@ export const enum Mode {
   OBSERVE,
   /** It is held back until it is whole; then there is a verdict on it. */
   HOLD,
-  /** Its bytes go nowhere as they come; what goes on in its place was written already. */
+  /** Its bytes go nowhere as they come; after them, what goes on in its place is written. */
   DROP,
   /** Nothing of the connection goes on any more. */
   CUT_OFF,

@@ -1,6 +1,6 @@
 /**
  * Lines for Envoy's log (component `wasm`). Nothing is logged per call or per connection but where
- * the configuration asks for a log of calls.
+ * the configuration asks for a log of calls; of refused ones a line for each policy and second.
  */
 import { proxy_log } from "@solo-io/proxy-runtime/assembly/imports";
 

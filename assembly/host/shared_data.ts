@@ -36,6 +36,14 @@ export function sharedLength(): u32 {
   return length;
 }
 
+/** A version that no value has: the host counts up from 1. */
+const NO_VERSION: u32 = 0xffffffff;
+
+/** Puts the `size` bytes at `value` under the key unless something is there; answers whether. */
+export function createShared(key: usize, keyLength: u32, value: usize, size: u32): bool {
+  return proxy_set_shared_data(key, keyLength, value, size, NO_VERSION) == OK;
+}
+
 /** Puts the `size` bytes at `value` under the key, whatever is there. */
 export function writeShared(key: usize, keyLength: u32, value: usize, size: u32): void {
   proxy_set_shared_data(key, keyLength, value, size, 0);

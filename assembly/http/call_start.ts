@@ -37,7 +37,7 @@ export function readCall(plugin: Plugin, request: HttpRequest): Series | null {
   plugin.forgetDecision();
   if (plugin.notesCalls && isCall) startedNotes = plugin.beginNoted(now());
   const policies = plugin.settings.policies;
-  if (policies && routing && isCall) {
+  if (policies && !policies.isEmpty && routing && isCall) {
     isRefused = policeHeaders(plugin, policies, routing, call);
   }
   if (isRefused) return counted(plugin, call);

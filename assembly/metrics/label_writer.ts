@@ -33,6 +33,15 @@ export function writeText(text: string): void {
   }
 }
 
+/** Appends `number` in decimal digits. */
+export function writeNumber(number: u32): void {
+  let power: u32 = 1;
+  while (number / power >= 10) power *= 10;
+  for (; power != 0; power /= 10) {
+    store<u8>(BUFFER + length++, <u8>(0x30 + ((number / power) % 10)));
+  }
+}
+
 /** Appends word number `index` of `words`, between which stand spaces or ends of lines. */
 export function writeWord(words: string, index: u32): void {
   let p = wordAt(words, index);

@@ -20,6 +20,7 @@ import { hashU64 } from "../wire/hash";
 import { Span } from "../wire/span";
 import { Answer } from "./answer";
 import { Policy, PolicyKind } from "./policy";
+import { RefusalLog } from "./refusal_log";
 
 /** The other names by which a call may be served; those that are not known are empty. */
 @unmanaged
@@ -49,8 +50,8 @@ export class Policies {
   /** Whether there is one that allows, and one that is enforced. */
   allows: bool = false;
   allowsEnforced: bool = false;
-  /** Whether any that allows or denies is enforced: then what cannot be read is refused. */
-  authorizes: bool = false;
+  /** Whether what cannot be read is refused: one that allows or denies is enforced, or keys are protected. */
+  mustRead: bool = false;
   /** Whether any asks for the client's address or certificate. */
   usesAddress: bool = false;
   usesPrincipal: bool = false;
@@ -58,8 +59,9 @@ export class Policies {
   usesTime: bool = false;
   /** The number of the name under which calls are refused that no policy names. */
   defaultName: u32 = 0;
-  /** What they are answered. */
+  /** What they are answered: those that none allows, and those that cannot be read. */
   readonly defaultAnswer: Answer;
+  readonly unreadAnswer: Answer = new Answer();
   readonly others: OtherNames = new OtherNames();
 
   // What was found of the call that was asked about last.
@@ -78,6 +80,7 @@ export class Policies {
   /** How many rate limits it has passed, and the last one of them. */
   limitPassed: i32 = -1;
 
+  private log: RefusalLog = new RefusalLog();
   private random: u64;
   private asked: Call = new Call();
 
@@ -87,6 +90,11 @@ export class Policies {
     this.random = hashU64(seed, 2);
     this.defaultAnswer = answer;
     this.answer = answer;
+  }
+
+  /** Whether there is none, and the rest is only for what cannot be read. */
+  get isEmpty(): bool {
+    return !this.authorizing.first && !this.limiting.first;
   }
 
   /**
@@ -102,7 +110,7 @@ export class Policies {
   refuses(call: Call, isSure: bool, unsureReason: RefusalReason, holds: Holds, time: u64): bool {
     this.forget();
     if (!isSure) {
-      if (this.authorizes) return this.refuse(unsureReason, this.defaultName, this.defaultAnswer);
+      if (this.mustRead) return this.refuseUnread(unsureReason);
       if (this.authorizing.first) this.shadow(unsureReason, this.defaultName);
     } else if (this.authorizing.first && !this.isAuthorized(call)) {
       return true;
@@ -125,10 +133,20 @@ export class Policies {
     return this.limitPassed >= 0 ? this.names.name(<u32>this.limitPassed) : null;
   }
 
+  /** Another tick has passed: what was refused is told in Envoy's log. */
+  onTick(): void {
+    this.log.onTick(this.names);
+  }
+
   /** The call that took places is not followed: they are given back. */
   giveBack(holds: Holds): void {
     holds.release(this.holds);
     this.holds = 0;
+  }
+
+  /** The call cannot be read, for this reason; true. */
+  refuseUnread(reason: RefusalReason): bool {
+    return this.refuse(reason, this.defaultName, this.unreadAnswer);
   }
 
   private refuse(reason: RefusalReason, policy: u32, answer: Answer): bool {
@@ -136,6 +154,7 @@ export class Policies {
     this.reason = reason;
     this.policy = policy;
     this.answer = answer;
+    this.log.note(policy, reason);
     return true;
   }
 
@@ -255,7 +274,9 @@ export class Policies {
     freeAll(this.limiting);
     this.names.free();
     this.defaultAnswer.free();
+    this.unreadAnswer.free();
     this.asked.free();
+    this.log.free();
     heap.free(changetype<usize>(this.others.interfaceName));
     heap.free(changetype<usize>(this.others.method));
     heap.free(changetype<usize>(this.others));

@@ -1,11 +1,13 @@
 /**
- * A rate limit: tokens for all calls of a policy, or for each key that tells them apart.
+ * A rate limit: tokens for all calls of a policy, or for each key that tells them apart; in each worker for
+ * itself, or shared by all.
  */
 import { Call } from "../call/call";
 import { bitOf, NAME_COUNT } from "../call/names";
 import { WantedAttachment } from "../dubbo/attachments";
 import { hashBytes } from "../wire/hash";
 import { BucketTable } from "./bucket_table";
+import { SharedBuckets } from "./shared_buckets";
 import { BucketSettings } from "./token_bucket";
 
 /** `rate_limit` of a policy. */
@@ -14,6 +16,7 @@ import { BucketSettings } from "./token_bucket";
 export class RateLimit {
   private settings: BucketSettings;
   private buckets: BucketTable;
+  private shared: SharedBuckets | null = null;
   /** The names that tell calls apart: a bit for each. */
   names: u32 = 0;
   /** Whether the peer's certificate does. */
@@ -32,8 +35,19 @@ export class RateLimit {
     this.seed = seed;
   }
 
+  /** All workers share the buckets; `id` is the same in all of them, and of no other limit. */
+  share(id: u64): void {
+    this.shared = new SharedBuckets(this.settings, id, this.seed);
+  }
+
   /** Takes a token for `call` at `time` (ns); false if there is none. */
   take(call: Call, time: u64): bool {
+    const shared = this.shared;
+    if (shared) {
+      // Keys are hashed alike in all workers.
+      this.seed = shared.seed;
+      return shared.take(this.keyOf(call), time);
+    }
     return this.buckets.take(this.keyOf(call), time);
   }
 
@@ -53,6 +67,8 @@ export class RateLimit {
   /** Gives everything back. */
   free(): void {
     this.buckets.free();
+    const shared = this.shared;
+    if (shared) shared.free();
     heap.free(changetype<usize>(this.settings));
     heap.free(changetype<usize>(this));
   }

@@ -36,7 +36,7 @@ export class Routing {
   usesAttachments: bool = false;
   /** Whether any rule changes attachments, or a key is protected. */
   rewrites: bool = false;
-  /** Whether policies allow or deny calls, so that each must be read. */
+  /** Whether each call must be read: policies allow or deny, or keys are protected. */
   mustRead: bool = false;
   /** Whether any rule chooses the connection's cluster. */
   choosesCluster: bool = false;
@@ -60,9 +60,9 @@ export class Routing {
     return !this.protectedKeys.isEmpty;
   }
 
-  /** Whether what is not known to be Dubbo's must not go on: for protected keys, or for policies. */
+  /** Whether what is not known to be Dubbo's must not go on. */
   get isStrict(): bool {
-    return this.hasProtectedKeys || this.mustRead;
+    return this.mustRead;
   }
 
   /** Says on which side the proxy stands. */

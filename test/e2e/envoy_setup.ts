@@ -57,8 +57,8 @@ const SHOWN = 20;
 const QUIET_MS = 1200;
 
 /**
- * A copy of `envoy-local.yaml` on these ports that counts and does not route: the tests of routing put
- * the rules back. Durations are shown soon.
+ * A copy of `envoy-local.yaml` on these ports that counts, and does not route or refuse: the tests of
+ * routing and policies put that back. Durations are shown soon.
  */
 export function labConfig(ports: Ports, change?: LabOptions["change"]): Json {
   const config = localConfig({
@@ -69,7 +69,10 @@ export function labConfig(ports: Ports, change?: LabOptions["change"]): Json {
   config.static_resources.listeners = listenersOf(config).filter(
     ({ name }) => name !== "dubbo_tcp_routed" && name !== "triple",
   );
-  for (const plugin of wasmPlugins(config)) delete plugin.configuration.value.routing;
+  for (const { configuration } of wasmPlugins(config)) {
+    delete configuration.value.routing;
+    delete configuration.value.policies;
+  }
   config.stats_flush_interval = "0.2s";
   change?.(config, ports);
   return config;

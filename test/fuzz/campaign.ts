@@ -46,6 +46,7 @@ export interface Campaign {
   bytes: number;
   rewritten: number;
   refused: number;
+  refusedCalls: number;
   /** Most memory of a VM in bytes, and highest share of the work that was allowed. */
   memory: number;
   work: number;
@@ -85,7 +86,8 @@ function kindOf(message: string): string {
 export function fuzz(plan: Plan, subjects: Subjects): Campaign {
   const corpus = readCorpus();
   const result: Campaign = {
-    ...{ cases: 0, frames: 0, mutated: 0, bytes: 0, rewritten: 0, refused: 0, memory: 0, work: 0 },
+    ...{ cases: 0, frames: 0, mutated: 0, bytes: 0, rewritten: 0, refused: 0, refusedCalls: 0 },
+    ...{ memory: 0, work: 0 },
     failures: [],
   };
   const messageOf = (run: () => void): string => {
@@ -111,7 +113,14 @@ export function fuzz(plan: Plan, subjects: Subjects): Campaign {
     plan.begins?.(number);
     const message = messageOf(() => {
       const outcome = runInAllWays(one, subjects);
-      for (const key of ["frames", "mutated", "bytes", "rewritten", "refused"] as const) {
+      for (const key of [
+        "frames",
+        "mutated",
+        "bytes",
+        "rewritten",
+        "refused",
+        "refusedCalls",
+      ] as const) {
         result[key] += outcome[key];
       }
       result.memory = Math.max(result.memory, outcome.memory);

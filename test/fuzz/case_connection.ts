@@ -6,7 +6,7 @@ import { concat, hexOf, response } from "../frames/frames.ts";
 import { FASTJSON2 } from "../module/routing/frames.ts";
 import type { PluginConfig } from "./configurations.ts";
 import type { SentFrame, Side } from "./fuzz_case.ts";
-import { holdStreams, WrongBytes, type Fates } from "./rewritten.ts";
+import { holdAnswers, holdStreams, WrongBytes, type Fates } from "./rewritten.ts";
 import { neverRewrites } from "./rule_model.ts";
 import { ConnectionModel, type GuardAnswer, type Totals } from "./traffic_model.ts";
 
@@ -73,6 +73,9 @@ export class CaseConnection {
   #waiting: Uint8Array[] = [];
   /** All that the server sent, where the filter may answer for it, and what went back to the client. */
   #answered: Uint8Array = NO_BYTES;
+  /** All that the server sent, and what went back in another way than it would if no call were refused. */
+  readonly #sentBack: Uint8Array[] = [];
+  #wrongBack: WrongBytes | undefined;
   #wentBack = 0;
   readonly #ended = { downstream: false, upstream: false };
 
@@ -128,6 +131,16 @@ export class CaseConnection {
 
   #readUpstream(bytes: Uint8Array, end: boolean): void {
     const went = this.connection.upstream(bytes, end);
+    this.#sentBack.push(bytes);
+    try {
+      this.#holdBack(went, bytes, end);
+    } catch (error) {
+      if (!(error instanceof WrongBytes)) throw error;
+      this.#wrongBack ??= error;
+    }
+  }
+
+  #holdBack(went: Uint8Array, bytes: Uint8Array, end: boolean): void {
     const model = this.#model;
     model.pass("upstream", bytes);
     if (this.#config.answer_on_upstream_close !== true) {
@@ -168,7 +181,7 @@ export class CaseConnection {
     // What Envoy still holds for a cluster did not come to the filter's attention.
     const came = all.subarray(0, all.length - held);
     const went = connection.toUpstream;
-    let fates: Fates = { rewritten: 0, kept: 0 };
+    let fates: Fates = { rewritten: 0, kept: 0, refusedIds: new Set(), refused: 0 };
     if (!neverRewrites(this.#config.routing)) {
       fates = holdStreams({
         ...{ came, went, good: this.#good, refused, routing, maxBody: this.#maxBody },
@@ -177,6 +190,13 @@ export class CaseConnection {
       });
     } else if (Buffer.compare(came, went) !== 0) {
       throw new WrongBytes("the client's bytes were changed, and nothing says they may");
+    }
+    if (fates.refused > 0) {
+      const sent = concat([NO_BYTES, ...this.#sentBack]);
+      const answers = this.#config.answer_on_upstream_close === true;
+      holdAnswers(sent, connection.toDownstream, fates.refusedIds, answers);
+    } else if (this.#wrongBack !== undefined) {
+      throw this.#wrongBack;
     }
     return {
       went,

@@ -56,7 +56,8 @@ const failures = result.failures.length === 0 ? "no" : String(result.failures.le
 console.log(
   `${result.cases} cases, ${result.frames} frames, ${result.mutated} of them mutated, ` +
     `${(result.bytes / 1e6).toFixed(0)} MB in ${took.toFixed(0)} s; ` +
-    `${result.rewritten} rewritten, ${result.refused} connections refused, at most ` +
+    `${result.rewritten} rewritten, ${result.refusedCalls} calls and ${result.refused} connections ` +
+    `refused, at most ` +
     `${result.memory} bytes of memory and ${Math.round(result.work * 100)} % of the work allowed; ` +
     `${failures} failures`,
 );

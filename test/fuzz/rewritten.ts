@@ -1,5 +1,6 @@
 // What came in beside what went out, frame by frame: whatever the filter let through is what came, or is
-// the same call with the attachments that the rules say.
+// the same call with the attachments that the rules say, or a heartbeat in the place of a call that it
+// refuses. A good call is never refused for the sake of protected keys.
 
 import { FASTJSON2, HESSIAN2, shown, take, type Taken } from "../module/routing/frames.ts";
 import { decodeRequest, type Invocation } from "../../demo/dubbo/message.ts";
@@ -43,6 +44,9 @@ export interface Fates {
   rewritten: number;
   /** Requests of which it is known that they should have been changed, and that went on as they were. */
   kept: number;
+  /** Ids of refused calls that wait for an answer, and how many calls were refused. */
+  refusedIds: Set<bigint>;
+  refused: number;
 }
 
 /** What went on was not right. */
@@ -207,11 +211,47 @@ function holdKept(streams: Streams, frame: Uint8Array, isGood: boolean, fates: F
   fates.kept++;
 }
 
+const idOf = (frame: Uint8Array): bigint =>
+  Buffer.from(frame.buffer, frame.byteOffset).readBigUInt64BE(4);
+
+const isTwoway = (frame: Uint8Array): boolean => (frame[2]! & 0x40) !== 0;
+
+/** Whether `now` is the heartbeat that goes on in the place of the refused call `old`. */
+function standsIn(old: Uint8Array, now: Uint8Array): boolean {
+  const standIn = Uint8Array.of(0xda, 0xbb, 0xe2, 0, ...old.subarray(4, 12), 0, 0, 0, 1, 0x4e);
+  return isTwoway(old) && same(standIn, now.subarray(0, standIn.length));
+}
+
+/** Whether `now` is the call `old`, changed or not. */
+function isOf(old: Uint8Array, now: Uint8Array): boolean {
+  if (same(old, now)) return true;
+  const [was, is] = [taken(old), taken(now)];
+  if (was instanceof Error || is instanceof Error) return false;
+  return (["header", "head", "args"] as const).every((part) => same(was[part], is[part]));
+}
+
+/** How many bytes went on in the place of a call that is refused; -1 if it is not. */
+function refusedBytes(old: Uint8Array, went: Uint8Array): number {
+  if (isTwoway(old)) return standsIn(old, went) ? HEADER + 1 : -1;
+  const length = lengthOf(went, 0);
+  return length <= went.length && isOf(old, went.subarray(0, length)) ? -1 : 0;
+}
+
+/** Whether nothing stands in the way of reading and rewriting a good call. */
+function mustPass({ routing, origin }: Streams, frame: Uint8Array): boolean {
+  const serialization = frame[2]! & 0x1f;
+  if (serialization !== HESSIAN2 && serialization !== FASTJSON2) return false;
+  if (frame.length - HEADER > (routing.max_rewrite_bytes ?? DEFAULT_MAX_REWRITE)) return false;
+  const is = taken(frame);
+  if (is instanceof Error) return false;
+  return !changesFor(routing, is, origin).some((one) => losesNumbers(is, one));
+}
+
 /** Holds what went out against what came in. Throws `WrongBytes`. */
 export function holdStreams(streams: Streams): Fates {
   const { came, went, good, seen, ended, refused, maxBody, routing } = streams;
   const isProtected = (routing.protected ?? []).length > 0;
-  const fates: Fates = { rewritten: 0, kept: 0 };
+  const fates: Fates = { rewritten: 0, kept: 0, refusedIds: new Set(), refused: 0 };
   let at = 0;
   let to = 0;
   while (at < came.length) {
@@ -224,6 +264,17 @@ export function holdStreams(streams: Streams): Fates {
       at + length <= seen;
     if (!isWhole || at + length > came.length) break;
     const old = came.subarray(at, at + length);
+    const heartbeat = isProtected && isCall(old) ? refusedBytes(old, went.subarray(to)) : -1;
+    if (heartbeat >= 0) {
+      // What came in the read in which the connection was closed is lost with it.
+      if (refused && to === went.length) return fates;
+      if (good.has(at) && mustPass(streams, old)) fail("a good call was refused", old, old);
+      if (isTwoway(old)) fates.refusedIds.add(idOf(old));
+      fates.refused++;
+      at += length;
+      to += heartbeat;
+      continue;
+    }
     const newLength = lengthOf(went, to);
     if (to + newLength > went.length) {
       if (refused && isPart(old, went.subarray(to))) return fates;
@@ -251,6 +302,41 @@ export function holdStreams(streams: Streams): Fates {
   if (gone.length === 0 && mayBeKept) return fates;
   if (refused && isPart(left, gone)) return fates;
   fail("the rest of the stream is not what came", left, gone);
+}
+
+/**
+ * Holds what went back to the client against what the server sent: the same, but for refusals in the place of
+ * heartbeats' answers, and what follows the last whole frame. Throws `WrongBytes`.
+ *
+ * @param answers whether the filter answers in the server's place
+ */
+export function holdAnswers(
+  sent: Uint8Array,
+  back: Uint8Array,
+  refusedIds: ReadonlySet<bigint>,
+  answers: boolean,
+): void {
+  let at = 0;
+  let to = 0;
+  while (at < sent.length && sent[at] === 0xda && sent[at + 1] === 0xbb) {
+    const length = lengthOf(sent, at);
+    if (at + length > sent.length) break;
+    const old = sent.subarray(at, at + length);
+    const now = back.subarray(to, to + Math.min(lengthOf(back, to), back.length - to));
+    const isRefusal =
+      (old[2]! & 0xa0) === 0x20 &&
+      (now[2]! & 0xa0) === 0 &&
+      refusedIds.has(idOf(old)) &&
+      same(old.subarray(4, 12), now.subarray(4, 12));
+    if (!same(old, now) && !isRefusal) fail("another answer went back", old, now);
+    at += length;
+    to += now.length;
+  }
+  const left = sent.subarray(at);
+  const rest = back.subarray(to);
+  if (!answers && !same(left.subarray(0, rest.length), rest)) {
+    fail("other bytes went back", left, rest);
+  }
 }
 
 /** Whether `gone` is the beginning of an answer or event that was still passing. */

@@ -36,6 +36,7 @@ export interface Outcome {
   memory: number;
   rewritten: number;
   refused: number;
+  refusedCalls: number;
   passedThrough: number;
   /** Highest share of the work that was allowed. */
   work: number;
@@ -58,7 +59,7 @@ class Run {
   #refused = 0;
   #passedThrough = 0;
   #work = 0;
-  readonly #fates: Fates = { rewritten: 0, kept: 0 };
+  readonly #fates: Fates = { rewritten: 0, kept: 0, refusedIds: new Set(), refused: 0 };
 
   constructor(one: FuzzCase, subject: Subject) {
     this.#case = one;
@@ -88,8 +89,14 @@ class Run {
     const metrics = vm.metricStore.read([]);
     const counted = new Counted(metrics);
     counted.hold([...this.#mostNames.values()].reduce((sum, most) => sum + most, 0));
-    // What came in the read in which a connection was refused is counted or not.
-    if (this.#refused === 0 && this.#countsAll) counted.holdTotals(this.#totals);
+    // What came in the read in which a connection was refused is counted or not, and the model knows no
+    // refused calls.
+    const isModelled = this.#refused === 0 && this.#fates.refused === 0;
+    if (isModelled && this.#countsAll) counted.holdTotals(this.#totals);
+    const refusals = counted.totals["refused_requests_total"] ?? 0;
+    if (this.#countsAll && refusals < this.#fates.refused) {
+      throw new WrongBytes(`${this.#fates.refused} calls refused, ${refusals} counted`);
+    }
     const unrewritten = counted.totals["unrewritten_requests_total"] ?? 0;
     if (this.#countsAll && unrewritten < this.#fates.kept) {
       throw new WrongBytes(`${this.#fates.kept} requests not rewritten, ${unrewritten} counted`);
@@ -109,6 +116,7 @@ class Run {
       memory,
       rewritten: this.#fates.rewritten,
       refused: this.#refused,
+      refusedCalls: this.#fates.refused,
       passedThrough: this.#passedThrough,
       work: this.#work,
     };
@@ -212,6 +220,7 @@ class Run {
     if (passedThrough) this.#passedThrough++;
     this.#fates.rewritten += fates.rewritten;
     this.#fates.kept += fates.kept;
+    this.#fates.refused += fates.refused;
   }
 
   #tick(): void {

@@ -12,6 +12,7 @@ import { Expected, sumOf } from "../e2e/envoy_series.ts";
 import { callTimes } from "./lab/calling.ts";
 import { stateOf } from "./lab/envoy_state.ts";
 import { eventually } from "./lab/eventually.ts";
+import { assertLikely } from "./lab/chance.ts";
 import { ask } from "./lab/gateway.ts";
 import type { KubernetesObject } from "./lab/kubernetes.ts";
 import { kustomized } from "./lab/manifests.ts";
@@ -29,6 +30,10 @@ const GET_USER = { interface: SERVICE.interface, method: SERVICE.get.method };
 const SET_USER = { interface: SERVICE.interface, method: SERVICE.set.method };
 /** Of what no policy allows. */
 const NOT_ALLOWED = { policy: "default", reason: "not_allowed" };
+/** Of dubbo-rate-limit, whose calls come faster than ten a second. */
+const TOKENS = 20;
+const LIMITED_CALLS = 200;
+const FAULTY_CALLS = 200;
 /** What its caller is told. */
 const TOLD = /not allowed by policy/;
 
@@ -96,6 +101,36 @@ describe("policies by the caller's certificate", SUITE, () => {
       // dubbo_proxy has connections as it needs them; of the calls all are counted.
       const expected = [before[0]! + 3, before[1]! + 3, before[2]! + 1];
       await eventually("counted", async () => isDeepStrictEqual(await countedBy(both), expected));
+    });
+  });
+
+  test("dubbo-rate-limit: as many calls as there are tokens, and then ten a second", async () => {
+    await withRecipe(mesh, provider, "dubbo-rate-limit", async () => {
+      const outcomes = await callTimes(consumer, BY_NAME, LIMITED_CALLS);
+      const refused = outcomes.filter((outcome) => outcome !== BLUE);
+      assert.ok(outcomes.length - refused.length >= TOKENS, `${outcomes}`);
+      assert.ok(refused.length > 0, "more calls than tokens in that time");
+      for (const outcome of refused) assert.match(outcome, /refused by policy calm/);
+      const limited = { ...GET_USER, policy: "calm" };
+      await eventually("counted", async () => {
+        const series = await seriesOf(provider);
+        const reasons = { ...limited, reason: "rate_limited" };
+        return (
+          sumOf(series, "refused_requests_total", reasons) === refused.length &&
+          sumOf(series, "limit_allowed_requests_total", limited) ===
+            outcomes.length - refused.length
+        );
+      });
+    });
+  });
+
+  test("dubbo-fault: half of the calls that set a user fail, and no other", async () => {
+    await withRecipe(mesh, provider, "dubbo-fault", async () => {
+      const outcomes = await callTimes(consumer, SET, FAULTY_CALLS);
+      const failed = outcomes.filter((outcome) => !/^user-provider-/.test(outcome));
+      for (const outcome of failed) assert.match(outcome, /refused by policy chaos/);
+      assertLikely(failed.length, FAULTY_CALLS, 0.5);
+      assert.deepEqual(new Set(await callTimes(consumer, BY_NAME, 20)), new Set([BLUE]));
     });
   });
 

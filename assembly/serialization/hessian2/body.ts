@@ -7,23 +7,33 @@
 import { AttachmentQuery } from "../../dubbo/attachments";
 import { HEAD_PARTS, Invocation, nextDescriptor } from "../../dubbo/invocation";
 import { loadU16 } from "../../wire/bytes";
-import { failed, INCOMPLETE, MALFORMED } from "../../wire/position";
+import { failed, INCOMPLETE, MALFORMED, UNSUPPORTED } from "../../wire/position";
 import { Span } from "../../wire/span";
 import { readAttachments } from "./attachments";
 import {
+  CLASS_DEFINITION,
   FIRST_KIND,
   INT_ZERO,
   isIntCode,
   kindOf,
   LIST_SHORT,
   LIST_TYPED,
+  MAP,
+  MAP_TYPED,
   NULL_CODE,
   REFERENCE,
   STRING_MEDIUM,
   STRING_SHORT,
 } from "./codes";
 import { lastInt, readInt, skipValues, startBody } from "./skip";
-import { isLengthDoubtful, readString, startStrings, wasCut } from "./string";
+import {
+  hasHalfPair,
+  isLengthDoubtful,
+  readHalvesAsPairs,
+  readString,
+  startStrings,
+  wasCut,
+} from "./string";
 
 export function beginHessian2(p: usize, _end: usize): usize {
   startStrings();
@@ -45,8 +55,14 @@ export function readHessian2Count(p: usize, end: usize, out: Invocation): usize 
   return out.tell(lastInt()) ? p : MALFORMED;
 }
 
+/** Where the arguments of the body that is being read begin. */
+let argumentsAt: usize = 0;
+
 /** Passes the arguments, each one value. */
 export function skipHessian2Arguments(p: usize, end: usize, out: Invocation): usize {
+  argumentsAt = p;
+  // What the head says must be the same to everyone.
+  if (hasHalfPair()) out.isDoubtful = true;
   let descriptor = out.descriptor.start;
   for (let i: u32 = 0; i < out.argumentCount; i++) {
     if (!out.isCounted) {
@@ -69,8 +85,32 @@ export function readHessian2Attachments(
   out: Invocation,
 ): usize {
   p = readAttachments(p, end, attachments);
-  if (isLengthDoubtful()) out.isDoubtful = true;
+  if (isLengthDoubtful() || (hasHalfPair() && hasOtherReading(end, out))) out.isDoubtful = true;
   return p;
+}
+
+/**
+ * Whether arguments and attachments make sense, too, to who takes half a surrogate pair for a whole one.
+ *
+ * Mostly they do not: such a peer then answers that it cannot read the request, and runs nothing.
+ */
+function hasOtherReading(end: usize, out: Invocation): bool {
+  readHalvesAsPairs(true);
+  startBody();
+  let p = skipValues(argumentsAt, end, out.argumentCount);
+  if (!failed(p) && p < end) p = isMapToOthers(load<u8>(p)) ? skipValues(p, end, 1) : MALFORMED;
+  readHalvesAsPairs(false);
+  // What follows counts on the classes of our own reading.
+  startBody();
+  skipValues(argumentsAt, end, out.argumentCount + 1);
+  return !failed(p) || p == UNSUPPORTED;
+}
+
+/** Whether dubbo-go may take what begins with `code` for attachments (unpackRequestBody): else it fails. */
+function isMapToOthers(code: u8): bool {
+  const kind = kindOf(code);
+  if (code == NULL_CODE || kind == REFERENCE || kind == CLASS_DEFINITION) return true;
+  return kind == MAP || kind == MAP_TYPED;
 }
 
 const ARRAY: u8 = 0x5b;

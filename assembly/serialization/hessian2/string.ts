@@ -10,6 +10,10 @@
  * two surrogates of three bytes each), so a string can only be passed by walking it. A sequence of
  * four bytes, which only foreign encoders write, counts as one unit, as in Envoy's decoder
  * (contrib/… hessian2-codec string_codec).
+ *
+ * Half a surrogate pair is three bytes and one unit to Java and to Envoy. dubbo-go takes any high surrogate
+ * and the three bytes after it for a pair (dubbo-go-hessian2 1.12.5, decode2utf8): the same where another
+ * character of three bytes follows, and else a reading of its own, see `readHalvesAsPairs`.
  */
 import { loadU16 } from "../../wire/bytes";
 import { bytesLeft, failed, INCOMPLETE, MALFORMED } from "../../wire/position";
@@ -45,11 +49,14 @@ let chunkIsLast: bool = false;
 
 let isCut: bool = false;
 let isDoubtful: bool = false;
+let hasHalf: bool = false;
+let halvesArePairs: bool = false;
 
 /** Begins a body: strings in pieces that were read before are forgotten, and so are doubts. */
 export function startStrings(): void {
   joinSlot = 0;
   isDoubtful = false;
+  hasHalf = false;
 }
 
 /** Whether the string read last came in pieces and is longer than what was put together. */
@@ -57,12 +64,19 @@ export function wasCut(): bool {
   return isCut;
 }
 
-/**
- * Whether a text of the body is one of which peers disagree how long it is: half a surrogate pair, of
- * which dubbo-go takes the next three bytes too, or a character of four bytes, which Java refuses.
- */
+/** Whether a text of the body has a character of four bytes, which Java refuses and others count as one or two. */
 export function isLengthDoubtful(): bool {
   return isDoubtful;
+}
+
+/** Whether a text of the body has half a surrogate pair after which dubbo-go reads on elsewhere than we do. */
+export function hasHalfPair(): bool {
+  return hasHalf;
+}
+
+/** From now on such a half takes the next three bytes with it, as dubbo-go reads it; or it stands alone again. */
+export function readHalvesAsPairs(asPairs: bool): void {
+  halvesArePairs = asPairs;
 }
 
 /**
@@ -161,13 +175,13 @@ function readChunkHead(p: usize, end: usize): usize {
 }
 
 const SURROGATE_LEAD: u8 = 0xed;
-const FIRST_HIGH: u8 = 0xa0;
-const FIRST_LOW: u8 = 0xb0;
+/** Two bits of the byte after it tell a high surrogate; peers look at no more of its upper bits. */
+const HIGH_MASK: u8 = 0x30;
+const HIGH_BITS: u8 = 0x20;
 
-/** Whether the surrogate at `p` is a high one with its low one after it, both among `units`. */
-function isPair(p: usize, end: usize, units: u32): bool {
-  if (load<u8>(p, 1) >= FIRST_LOW || units < 2 || p + 6 > end) return false;
-  return load<u8>(p, 3) == SURROGATE_LEAD && load<u8>(p, 4) >= FIRST_LOW;
+/** Whether a character of three bytes follows the one at `p`, both among `units`. */
+function isFollowedByThree(p: usize, end: usize, units: u32): bool {
+  return units > 1 && p + 3 < end && (load<u8>(p, 3) & 0xf0) == 0xe0;
 }
 
 /** How many of the first `units` bytes at `p` are certainly ASCII: whole steps of four words. */
@@ -205,12 +219,15 @@ function skipUnits(p: usize, end: usize, units: u32): usize {
     if (lead < 0x80) p += 1;
     else if ((lead & 0xe0) == 0xc0) p += 2;
     else if ((lead & 0xf0) == 0xe0) {
-      if (lead == SURROGATE_LEAD && p + 1 < end && load<u8>(p, 1) >= FIRST_HIGH) {
-        if (isPair(p, end, units)) {
+      if (lead == SURROGATE_LEAD && p + 1 < end && (load<u8>(p, 1) & HIGH_MASK) == HIGH_BITS) {
+        if (isFollowedByThree(p, end, units)) {
           p += 3;
           units--;
+        } else if (halvesArePairs) {
+          p += 3;
+          if (units > 1) units--;
         } else {
-          isDoubtful = true;
+          hasHalf = true;
         }
       }
       p += 3;

@@ -51,18 +51,19 @@ describe(
     });
 
     for (const [i, [where, bytes]] of Object.entries(REQUESTS).entries()) {
-      test(`${where}: its connection is closed, and others go on`, async () => {
+      test(`${where}: the call is refused, and others go on`, async () => {
         const end = await dial(lab.ports.dubbo);
         await end.write(bytes);
-        await end.finished();
-        assert.equal(end.length, 0);
+        await until("the refusal", () => end.length > 0);
+        assert.match(end.received.toString("latin1"), /refused because it cannot be read/);
+        end.socket.destroy();
         const caller = await Caller.dial(lab.ports.dubbo);
         await caller.ask([{}]);
         caller.close();
-        const refused = { reason: "undecodable" };
+        const refused = { policy: "default", reason: "unreadable" };
         await until("it is counted", async () => {
           const { values } = await lab.scrape();
-          return sumOf(values, "refused_connections_total", refused) === i + 1;
+          return sumOf(values, "refused_requests_total", refused) === i + 1;
         });
       });
     }

@@ -18,6 +18,7 @@ import {
 import { freePorts } from "../../../harness/ports.ts";
 import { HESSIAN2 } from "../../../demo/dubbo/protocol.ts";
 import { fromJava, ORDERS, toJava, USERS, type RecordService } from "../../../demo/record.ts";
+import { heartbeatResponse } from "../../frames/frames.ts";
 import type { Asked } from "../envoy_caller.ts";
 import { seriesKey } from "../envoy_exposition.ts";
 import { ours, startLab, struct, until, type Lab, type LabOptions } from "../envoy_setup.ts";
@@ -76,6 +77,7 @@ export class Provider {
     // Of events, and of what is not hessian2, only the bytes are kept.
     const isRead = !frame.event && frame.serializationId === HESSIAN2;
     this.received.push({ ...(isRead ? decodeRequest(frame) : NOTHING), frame });
+    if (frame.event && frame.twoway) socket.write(heartbeatResponse({ id: frame.id }));
     if (frame.event) return;
     if (!frame.twoway || this.silent) return;
     const record = { id: "1", name: "x", podName: this.#podName, podNamespace: "", podIp: "" };
@@ -155,10 +157,10 @@ export function asCommitted(config: Json, routedPort: number, secondPort: number
   setPort(second.load_assignment.endpoints[0].lb_endpoints[0].endpoint.address, secondPort);
 }
 
-/** Gives the filter in a listener another `routing`, and leaves the rest of its configuration. */
+/** Gives the filter in a listener another `routing` and no policies, and leaves the rest of its configuration. */
 export function setRouting(listener: Json, routing: Json | undefined): void {
   const [plugin] = wasmPlugins(listener);
-  const { routing: _, ...rest } = plugin!.configuration.value;
+  const { routing: _, policies: __, ...rest } = plugin!.configuration.value;
   plugin!.configuration = struct(routing === undefined ? rest : { ...rest, routing });
 }
 

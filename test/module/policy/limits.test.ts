@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Clock } from "../../emulator/clock.ts";
 import type { Connection } from "../../emulator/connection.ts";
+import { SharedData } from "../../emulator/shared_data.ts";
 import { request, response, type Request } from "../../frames/frames.ts";
 import { counted } from "../routing/setup.ts";
 import { beatAnswer, startPolicies } from "./setup.ts";
@@ -30,6 +31,52 @@ describe("a rate limit", () => {
     assert.deepEqual(seen, [true, true, false, true, false]);
     assert.equal(counted(vm, "dubbo_refused_requests_total", "rate_limited"), 2);
     assert.equal(counted(vm, "dubbo_limit_allowed_requests_total", 'policy="calm"'), 3);
+  });
+
+  test("with scope process is shared by workers, and without not", () => {
+    for (const [scope, expected] of [
+      ["process", 5],
+      ["worker", 15],
+    ] as const) {
+      const sharedData = new SharedData();
+      const config = [limit({ max_tokens: 5, per: ["application"], scope })];
+      // Hashes of keys must agree, though each worker has a seed of its own.
+      const workers = [1n, 2n, 3n].map((seed) =>
+        startPolicies(config, { sharedData, clock: new Clock(1_700_000_000_000_000_000n + seed) }),
+      );
+      const callOf = (application: string, id: number): Request => ({
+        id,
+        extraAttachments: { "remote.application": application },
+      });
+      let passed = 0;
+      for (let id = 1; id <= 10; id++) {
+        for (const { connection } of workers) {
+          if (passes(connection, callOf("a", id))) passed++;
+        }
+      }
+      assert.equal(passed, expected, scope);
+      assert.ok(passes(workers[1]!.connection, callOf("b", 11)), "another key");
+    }
+  });
+
+  test("with scope process takes no token twice, and gets new ones", () => {
+    const sharedData = new SharedData();
+    const clock = new Clock();
+    const config = [limit({ max_tokens: 2, scope: "process" })];
+    const [one, other] = [1, 2].map(() => startPolicies(config, { sharedData, clock }));
+    const set = sharedData.set.bind(sharedData);
+    let races = 0;
+    sharedData.set = (key, bytes, cas) => {
+      // Just before one puts its bucket back, the other takes a token.
+      if (races++ === 1) assert.ok(passes(other!.connection, { id: 1 }));
+      return set(key, bytes, cas);
+    };
+    assert.ok(passes(one!.connection, { id: 1 }));
+    assert.ok(races > 2);
+    assert.ok(!passes(one!.connection, { id: 2 }) && !passes(other!.connection, { id: 2 }));
+    clock.advance(1_000_000_000n);
+    assert.ok(passes(other!.connection, { id: 3 }));
+    assert.ok(!passes(one!.connection, { id: 3 }));
   });
 
   test("answers with the code of a limit", () => {

@@ -3,11 +3,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { concat, request, response } from "../../frames/frames.ts";
+import { splitFrames } from "../routing/frames.ts";
 import { counted } from "../routing/setup.ts";
 import { answered, beatAnswer, standIn, startPolicies } from "./setup.ts";
 
 const NO_WRITES = { name: "no-writes", match: { method: { exact: "SetUser" } }, authorize: "deny" };
 const ONE = { max_tokens: 1, tokens_per_fill: 1, fill_interval: "3600s" };
+/** The level of Envoy's log, as proxy-wasm numbers it. */
+const WARN = 3;
 const get = (id: number): Uint8Array => request({ id });
 const set = (id: number): Uint8Array => request({ id, method: "SetUser" });
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1");
@@ -84,7 +87,7 @@ describe("a refused call", () => {
       connection.downstream(request({ id: 7, serialization, body }));
       assert.deepEqual(connection.toUpstream, standIn(7));
       const refusal = answered(connection, beatAnswer(7));
-      assert.match(text(refusal), /not allowed by policy/);
+      assert.match(text(refusal), /refused because it cannot be read/);
       assert.equal(refusal[3], serialization === "java" ? 20 : 70);
       const labels = ['policy="default"', "serialization"];
       assert.equal(counted(vm, "dubbo_refused_requests_total", ...labels), 1);
@@ -158,13 +161,13 @@ describe("a refused call", () => {
       const got = connection.toDownstream;
       assert.deepEqual(got.subarray(0, first.length), first);
       const answer = got.subarray(first.length);
-      assert.equal(answer[3], 80);
+      assert.match(text(answer), /refused by policy no-writes/);
       assert.equal(new DataView(answer.buffer, answer.byteOffset).getBigUint64(4), 2n);
       assert.equal(
         new DataView(answer.buffer, answer.byteOffset).getUint32(12),
         answer.length - 16,
       );
-      assert.equal(counted(vm, "dubbo_guarded_requests_total"), 1);
+      assert.equal(counted(vm, "dubbo_guarded_requests_total"), 0);
       assert.equal(counted(vm, "dubbo_requests_active"), 0);
     }
   });
@@ -201,7 +204,7 @@ describe("a refused call", () => {
         connection,
         concat([response({ id: 1 }), beatAnswer(2), response({ id: 3 })]),
       );
-      assert.match(text(got), /not allowed by policy/);
+      assert.match(text(got), /refused because it cannot be read/);
     }
     assert.ok(counted(vm, "dubbo_refused_requests_total", "too_large") > 1);
   });
@@ -213,6 +216,72 @@ describe("a refused call", () => {
     connection.downstream(set(4097));
     assert.equal(connection.closed, true);
   });
+});
+
+describe("where calls are answered when the server ends its connection", () => {
+  const rest = { answer_on_upstream_close: true };
+  const answers = concat([response({ id: 1 }), beatAnswer(2)]);
+
+  test("a refused one gets its refusal, another the guard's answer, wherever the end comes", () => {
+    for (let at = 0; at < answers.length; at++) {
+      for (const cut of new Set([0, Math.floor(at / 2), at])) {
+        const { vm, connection } = startPolicies([NO_WRITES], { rest });
+        connection.downstream(concat([get(1), set(2), get(3)]));
+        if (cut > 0) connection.upstream(answers.subarray(0, cut));
+        connection.upstream(answers.subarray(cut, at), true);
+        const got = splitFrames(connection.toDownstream);
+        const shown = got.map((frame) => [Buffer.from(frame).readBigInt64BE(4), frame[3]]);
+        const first = at < response({ id: 1 }).length ? 80 : 20;
+        const expected = [
+          [1n, first],
+          [2n, 20],
+          [3n, 80],
+        ];
+        assert.deepEqual(shown, expected, `end at ${at}, cut at ${cut}`);
+        assert.match(text(got[1]!), /refused by policy no-writes/);
+        const guarded = first === 80 ? 2 : 1;
+        assert.equal(counted(vm, "dubbo_guarded_requests_total"), guarded);
+        assert.equal(counted(vm, "dubbo_responses_total"), 3);
+        assert.equal(counted(vm, "dubbo_responses_total", "SetUser", 'outcome="exception"'), 1);
+        assert.equal(counted(vm, "dubbo_refused_requests_total"), 1);
+        assert.equal(counted(vm, "dubbo_unmatched_responses_total"), 0);
+        assert.equal(counted(vm, "dubbo_requests_active"), 0);
+      }
+    }
+  });
+
+  test("without it half an answer goes on as it came", () => {
+    for (let at = 1; at < answers.length; at++) {
+      const { connection } = startPolicies([NO_WRITES]);
+      connection.downstream(concat([get(1), set(2)]));
+      connection.upstream(answers.subarray(0, at), true);
+      assert.deepEqual(connection.toDownstream, answers.subarray(0, at), `end at ${at}`);
+    }
+  });
+});
+
+test("refused calls are logged once for each policy and second, at warning", () => {
+  const other = { name: "no-orders", match: { interface: { prefix: "o." } }, authorize: "deny" };
+  const { vm, connection } = startPolicies([NO_WRITES, other]);
+  const lines = (): string[] =>
+    vm.logs.filter(({ level }) => level === WARN).map(({ message }) => message);
+  for (let id = 1; id <= 12; id++) connection.downstream(set(id));
+  assert.deepEqual(lines(), []);
+  vm.tick();
+  assert.deepEqual(lines(), ["dubbo: refused by policy no-writes: 12, the last one as denied"]);
+  connection.downstream(set(13));
+  vm.tick();
+  assert.equal(lines().length, 1, "half a second later");
+  connection.downstream(concat([set(14), request({ id: 15, path: "o.Order" })]));
+  connection.downstream(request({ id: 16, serialization: "java", body: Uint8Array.of(1) }));
+  vm.tick();
+  assert.deepEqual(lines().slice(1), [
+    "dubbo: refused by policy default: 1, the last one as serialization",
+    "dubbo: refused by policy no-writes: 2, the last one as denied",
+    "dubbo: refused by policy no-orders: 1, the last one as denied",
+  ]);
+  for (let i = 0; i < 5; i++) vm.tick();
+  assert.equal(lines().length, 4);
 });
 
 test("bytes that are no frames end the connection where calls are authorized", () => {

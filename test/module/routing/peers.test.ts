@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { concat, hex, request } from "../../frames/frames.ts";
 import { hessianMap, hessianString as text } from "../../frames/hessian2.ts";
+import { standIn } from "../policy/setup.ts";
 import { counted, start } from "./setup.ts";
 
 const KEY = "dubbo-route";
@@ -65,18 +66,29 @@ const spoofs: [string, Uint8Array][] = [
     ),
   ],
   [
+    "the same in bytes that are half a pair to dubbo-go alone",
+    asking(
+      text("Ljava/lang/String;"),
+      hex("03 78 78 ed 20 80"),
+      Uint8Array.of(0x48, hidden.length + 1),
+      concat([text("x").subarray(1), hidden]),
+      hex("00 5a"),
+    ),
+  ],
+  ["half a surrogate pair in a name", asking(hex("01 ed a0 80"), EMPTY)],
+  [
     "a character of four bytes in an argument",
     asking(text("Ljava/lang/String;"), hex("01 f0 9f 98 80"), EMPTY),
   ],
 ];
 
 for (const [what, frame] of spoofs) {
-  test(`${what}: the connection is closed`, () => {
+  test(`${what}: the call is refused`, () => {
     const { vm, connection } = start(PROTECTING);
     connection.downstream(frame);
-    assert.equal(connection.toUpstream.length, 0);
-    assert.ok(connection.closed);
-    assert.equal(counted(vm, "dubbo_refused_connections_total", '"undecodable"'), 1);
+    assert.deepEqual(connection.toUpstream, standIn(Buffer.from(frame).readBigInt64BE(4)));
+    assert.ok(!connection.closed);
+    assert.equal(counted(vm, "dubbo_refused_requests_total", '"unreadable"'), 1);
   });
 
   test(`${what}: without protected keys it goes on`, () => {
@@ -84,6 +96,27 @@ for (const [what, frame] of spoofs) {
     connection.downstream(frame);
     assert.deepEqual(connection.toUpstream, frame);
     assert.ok(!connection.closed);
+  });
+}
+
+const readable: [string, string][] = [
+  ["a high one at the end", "03 78 78 ed a0 80"],
+  ["a high one in front of ASCII", "04 ed a0 80 78 78 78"],
+  ["a high one in front of a character of two bytes", "02 ed af bf c3 a4"],
+  ["a high one in front of one of three", "02 ed a0 80 e4 b8 ad"],
+  ["two high ones", "03 ed a0 80 ed a0 81 78"],
+  ["a low one", "02 ed b0 80 78"],
+];
+
+for (const [what, argument] of readable) {
+  test(`half a surrogate pair is read: ${what}`, () => {
+    const { vm, connection } = start(PROTECTING);
+    const spoofed = concat([hex("48"), text(KEY), text("EVIL"), text("a"), text("b"), hex("5a")]);
+    connection.downstream(asking(text("Ljava/lang/String;"), hex(argument), spoofed));
+    const went = Buffer.from(connection.toUpstream).toString("latin1");
+    assert.match(went, /SAFE/);
+    assert.doesNotMatch(went, /EVIL/);
+    assert.equal(counted(vm, "dubbo_refused_requests_total"), 0);
   });
 }
 

@@ -1,6 +1,7 @@
 // Keys that only the filter may set: in whatever spelling, place or frame a caller sends one, it does
-// not reach the server. Either it is removed, or the connection is closed with nothing of the frame
-// gone on. What the server would read is judged by readers that know nothing of the module.
+// not reach the server. Either it is removed, or the call is refused, or the connection is closed, with
+// nothing of the frame gone on. What the server would read is judged by readers that know nothing of the
+// module.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -16,7 +17,8 @@ import {
 import { hessian2, hessianString } from "../../frames/hessian2.ts";
 import { shown, splitFrames, take } from "./frames.ts";
 import { counted, sendCut, start } from "./setup.ts";
-import { key, KEY, LONG_KEY, REFUSED, REMOVED, utf8, v2 } from "./spoofs.ts";
+import { answered, beatAnswer, standIn } from "../policy/setup.ts";
+import { CLOSED, key, KEY, LONG_KEY, REFUSED, REMOVED, utf8, v2 } from "./spoofs.ts";
 
 const ROUTING = { protected: [KEY, LONG_KEY] };
 
@@ -96,12 +98,50 @@ describe("a protected key is removed", () => {
   });
 });
 
-describe("a connection is closed at", () => {
+describe("a call is refused, and the next one read, at", () => {
   const good = request({ id: 77 });
+  const clean = request({ id: 78, method: "GetUser" });
   for (const [name, [reason, frame]] of Object.entries(REFUSED)) {
     test(name, () => {
       const routing = { ...ROUTING, max_rewrite_bytes: name.includes("limit") ? 1024 : 1048576 };
       const { vm, plugin } = start(routing);
+      const id = Buffer.from(frame).readBigInt64BE(4);
+      const stream = concat([good, frame, clean]);
+      const expected = shown(concat([good, standIn(id), clean]));
+      const places = everyPlace(stream);
+      for (const at of places) {
+        const connection = plugin.connect();
+        sendCut(connection, stream, at);
+        assert.equal(shown(connection.toUpstream), expected, String(at));
+        const refusal = Buffer.from(answered(connection, beatAnswer(id)));
+        assert.match(refusal.toString("latin1"), /refused because it cannot be read/);
+        assert.equal(refusal.readBigInt64BE(4), id);
+        assert.ok(!connection.closed);
+      }
+      const refused = "dubbo_refused_requests_total";
+      const labels = ['dubbo_policy="default"', `dubbo_reason="${reason}"`];
+      assert.equal(counted(vm, refused, ...labels), places.length);
+      assert.equal(counted(vm, refused), places.length);
+      assert.equal(counted(vm, "dubbo_refused_connections_total"), 0);
+      assert.equal(counted(vm, "dubbo_unrewritten_requests_total"), 0);
+      assert.equal(counted(vm, "dubbo_requests_total"), 3 * places.length);
+    });
+  }
+
+  test("a one-way call, which nobody waits for", () => {
+    const { vm, connection } = start(ROUTING);
+    const oneway = request({ id: 5, twoway: false, body: hex("40") });
+    connection.downstream(concat([good, oneway, clean]));
+    assert.equal(shown(connection.toUpstream), shown(concat([good, clean])));
+    assert.equal(counted(vm, "dubbo_refused_requests_total", '"unreadable"'), 1);
+  });
+});
+
+describe("a connection is closed at", () => {
+  const good = request({ id: 77 });
+  for (const [name, [reason, frame]] of Object.entries(CLOSED)) {
+    test(name, () => {
+      const { vm, plugin } = start(ROUTING);
       const stream = concat([good, frame, REMOVED["exact"]!]);
       let closed = 0;
       for (const places of everyPlace(stream)) {
@@ -181,9 +221,8 @@ describe("values from the invocation", () => {
         ...[hessianString("2.0.2"), hessianString(Buffer.from(smuggled).toString("latin1"))],
         ...[method, method, hex("00"), hessian2({ a: "b" })],
       ]);
-      connection.downstream(request({ body }));
-      assert.ok(connection.closed);
-      assert.equal(connection.toUpstream.length, 0);
+      connection.downstream(request({ id: 9, body }));
+      assert.equal(shown(connection.toUpstream), shown(standIn(9)));
     });
   }
   for (const [i, method] of readAlike.entries()) {

@@ -114,44 +114,41 @@ const byteOrderMark = (mark: string, text: Buffer): Uint8Array =>
 const java = fixtureIndex().find(({ file }) => /\/java-user.*request/.test(file))!.file;
 const compacted = fixtureIndex().find(({ file }) => /compactedjava-user.*request/.test(file))!.file;
 
-/** Frames that are not let through, with the reason. */
+/** Frames that are not let through, with the reason: as refused calls, and as the end of the connection. */
 export const REFUSED: Record<string, [string, Uint8Array]> = {
-  "four bytes for each character": ["undecodable", hessian(map(overlong(KEY, 4, hex("0b")), v2))],
+  "four bytes for each character": ["unreadable", hessian(map(overlong(KEY, 4, hex("0b")), v2))],
   "an object behind the removed one": [
-    "references",
+    "unreadable",
     hessian(map(key, hex("7a"), v2, v2, hessianString("o"), hex("5191"))),
   ],
   "a class definition in front of a key": [
-    "undecodable",
+    "unreadable",
     hessian(map(hex("43"), hessianString("a.C"), hex("90"), key, v2)),
   ],
   "attachments that refer to an argument": [
-    "undecodable",
+    "unreadable",
     hessian(hex("5190"), hessianMap({ [KEY]: "v2" })),
   ],
-  "a list for attachments": ["undecodable", hessian(concat([hex("7a"), key, v2]))],
-  "attachments without an end": ["undecodable", hessian(concat([hex("48"), key, v2]))],
-  "a code that is none": ["undecodable", hessian(map(hex("45"), key, v2))],
-  "a bad descriptor": ["undecodable", request({ desc: "Q", extraAttachments: { [KEY]: "v2" } })],
-  "a half descriptor": [
-    "undecodable",
-    request({ desc: "La/B", extraAttachments: { [KEY]: "v2" } }),
-  ],
-  "no body": ["undecodable", request({ body: hex("") })],
-  "nesting without an end": ["undecodable", hessian(map(key, v2), hex("57".repeat(3000)))],
-  "fastjson2, a symbol": ["undecodable", json(concat([hex("7f"), jsonb(KEY), hex("01")]))],
-  "fastjson2, a known symbol": ["undecodable", json(hex("7f01"))],
+  "a list for attachments": ["unreadable", hessian(concat([hex("7a"), key, v2]))],
+  "attachments without an end": ["unreadable", hessian(concat([hex("48"), key, v2]))],
+  "a code that is none": ["unreadable", hessian(map(hex("45"), key, v2))],
+  "a bad descriptor": ["unreadable", request({ desc: "Q", extraAttachments: { [KEY]: "v2" } })],
+  "a half descriptor": ["unreadable", request({ desc: "La/B", extraAttachments: { [KEY]: "v2" } })],
+  "no body": ["unreadable", request({ body: hex("") })],
+  "nesting without an end": ["unreadable", hessian(map(key, v2), hex("57".repeat(3000)))],
+  "fastjson2, a symbol": ["unreadable", json(concat([hex("7f"), jsonb(KEY), hex("01")]))],
+  "fastjson2, a known symbol": ["unreadable", json(hex("7f01"))],
   "fastjson2, a typed key": [
-    "undecodable",
+    "unreadable",
     json(concat([hex("92"), jsonb("java.lang.String"), hex("00"), jsonb(KEY)])),
   ],
-  "fastjson2, a reference as key": ["undecodable", json(concat([hex("93"), jsonb("$.a")]))],
+  "fastjson2, a reference as key": ["unreadable", json(concat([hex("93"), jsonb("$.a")]))],
   "fastjson2, UTF-16 with a mark, little endian": [
-    "undecodable",
+    "unreadable",
     json(byteOrderMark("fffe", Buffer.from(KEY, "utf16le"))),
   ],
   "fastjson2, UTF-16 with a mark, big endian": [
-    "undecodable",
+    "unreadable",
     json(byteOrderMark("feff", Buffer.from(KEY, "utf16le").swap16())),
   ],
   "java serialization": ["serialization", fixture(java)],
@@ -161,6 +158,9 @@ export const REFUSED: Record<string, [string, Uint8Array]> = {
     "too_large",
     request({ args: ["x".repeat(1100)], extraAttachments: { [KEY]: "v2" } }),
   ],
+};
+
+export const CLOSED: Record<string, [string, Uint8Array]> = {
   "an answer longer than any body": ["too_large", hex("dabb0214 0000000000000001 00800001 0102")],
   "a length near 2^32": ["too_large", hex("dabb0214 0000000000000001 fffffff0 0102")],
   "a byte in front of a frame": ["foreign", concat([hex("00"), REMOVED["exact"]!])],
