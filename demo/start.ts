@@ -4,7 +4,8 @@
 // A service that ends is started again. Exit code 0 where it was told to end; 1 where it could not begin,
 // or Envoy or the consumer died.
 // Options: --config file (instead of envoy-local.yaml), --http-port (of the consumer; 8090),
-// --user-http-port (of user-http; 8091), --page-port (of the live page; 8092).
+// --user-http-port (of user-http; 8091), --page-port (of the live page; 8092), --traces (starts Jaeger
+// too, and tells it every call).
 
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -19,6 +20,8 @@ import { servePage } from "../observability/page/server.ts";
 import { demoActions } from "./actions.ts";
 import { accepts, answers } from "../harness/readiness.ts";
 import { fromRoot } from "../harness/repository.ts";
+import type { Jaeger } from "../harness/collectors.ts";
+import { needJaeger, startTraces, traceLines } from "./traces.ts";
 
 /** A provider: the cluster by which Envoy finds it, its program and the version that it says it is. */
 interface Provider {
@@ -44,11 +47,13 @@ const { values } = parseArgs({
     "http-port": { type: "string", default: "8090" },
     "user-http-port": { type: "string", default: "8091" },
     "page-port": { type: "string", default: "8092" },
+    traces: { type: "boolean", default: false },
   },
 });
 await runParts(start);
 
 async function start(parts: Parts): Promise<string> {
+  if (values.traces) needJaeger();
   const config = loadConfig();
   const httpPort = Number(values["http-port"]);
   const userHttpPort = Number(values["user-http-port"]);
@@ -74,8 +79,10 @@ async function start(parts: Parts): Promise<string> {
 
   const binary = await findEnvoy({ log: (line) => console.log(line) });
   await Promise.all(services.map((one) => startService(parts, one)));
+  const jaeger = values.traces ? await startTraces(config) : undefined;
+  if (jaeger !== undefined) parts.add(jaeger.process);
   const envoy = await startEnvoy({
-    config: values.config,
+    config: jaeger === undefined ? values.config : config,
     binary,
     // dubbo_proxy reports each route that does not match a call as an error.
     componentLogLevel: "dubbo:critical",
@@ -91,7 +98,7 @@ async function start(parts: Parts): Promise<string> {
   const killed = PROVIDERS.map(({ cluster }) => cluster);
   const actions = demoActions(gateway, killed, (name) => parts.kill(name));
   const page = await servePage({ envoy: envoy.admin, port: pagePort, actions });
-  return whatToTry(gateway, envoy.admin, page.url);
+  return whatToTry(gateway, envoy.admin, page.url, jaeger);
 }
 
 function loadConfig(): Json {
@@ -123,7 +130,12 @@ function address({ host, port }: Endpoint): string {
   return `${host}:${port}`;
 }
 
-function whatToTry(gateway: string, admin: string, page: string): string {
+function whatToTry(
+  gateway: string,
+  admin: string,
+  page: string,
+  jaeger: Jaeger | undefined,
+): string {
   return [
     "",
     `All parts run. See it live: ${page}`,
@@ -136,6 +148,7 @@ function whatToTry(gateway: string, admin: string, page: string): string {
     `  curl -s '${gateway}/usergrpc?id=7'    # gRPC, by way of Envoy too`,
     `  curl -s '${gateway}/userhttp?id=7'    # not by way of Envoy`,
     `  curl -s ${admin.replace("127.0.0.1", "localhost")}/stats/prometheus | grep '^dubbo_' | grep -v _bucket`,
+    ...(jaeger === undefined ? [] : traceLines(gateway, jaeger)),
     "Ctrl-C ends all of it.",
   ].join("\n");
 }

@@ -2,26 +2,19 @@
 // seen to go and to come back.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
-import { clustersOf, listenerEndpoints, localConfig } from "../../harness/envoy_config.ts";
-import { readConfig } from "../../harness/envoy_config.ts";
-import { freePorts } from "../../harness/ports.ts";
-import { startProcess, type ManagedProcess } from "../../harness/processes.ts";
-import { fromRoot, ROOT } from "../../harness/repository.ts";
+import type { ManagedProcess } from "../../harness/processes.ts";
+import { startDemo, type StartedDemo } from "../e2e/demo/started.ts";
 import { openPage, startBrowser } from "./browser.ts";
 
-const START_MS = 60_000;
 /** How long something may take to be seen; most takes two seconds. */
 const SEEN_MS = 30_000;
 const PHONE = { viewport: { width: 390, height: 844 } };
 const CALLS = 7;
 
 describe("the live page of npm start", { timeout: 240_000 }, () => {
-  const folder = mkdtempSync(join(tmpdir(), "page-"));
+  let started: StartedDemo;
   let demo: ManagedProcess;
   let browser: Browser;
   let url: string;
@@ -29,28 +22,8 @@ describe("the live page of npm start", { timeout: 240_000 }, () => {
   let wrong: string[];
 
   before(async () => {
-    const committed = readConfig();
-    const listeners = listenerEndpoints(committed).map(({ name }) => name);
-    const clusters = clustersOf(committed)
-      .filter((cluster) => JSON.stringify(cluster).includes('"socket_address"'))
-      .map(({ name }) => name as string);
-    const left = await freePorts(listeners.length + clusters.length + 4);
-    const take = (names: string[]) =>
-      Object.fromEntries(names.map((name) => [name, left.pop()!] as const));
-    const changed = { listeners: take(listeners), clusters: take(clusters), admin: left.pop()! };
-    const config = join(folder, "envoy.json");
-    writeFileSync(config, JSON.stringify(localConfig(changed)));
-    const options = ["--http-port", "--user-http-port", "--page-port"].flatMap((name) => [
-      name,
-      `${left.pop()}`,
-    ]);
-    demo = startProcess({
-      name: "npm start",
-      command: process.execPath,
-      args: ["--import", "tsx", fromRoot("demo/start.ts"), "--config", config, ...options],
-      cwd: ROOT,
-    });
-    await demo.waitUntil("up", START_MS, () => demo.log.includes("All parts run."));
+    started = await startDemo();
+    ({ demo } = started);
     url = /See it live: (\S+)/.exec(demo.log)![1]!;
     browser = await startBrowser();
     ({ page, wrong } = await openPage(browser, url));
@@ -58,8 +31,7 @@ describe("the live page of npm start", { timeout: 240_000 }, () => {
 
   after(async () => {
     await browser?.close();
-    await demo?.stop();
-    rmSync(folder, { recursive: true });
+    await started?.stop();
   });
 
   const press = (name: string) => page.getByRole("button", { name, exact: true }).click();
