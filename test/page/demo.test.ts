@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
+import type { ManagedProcess } from "../../harness/processes.ts";
 import { startDemo, type StartedDemo } from "../e2e/demo/started.ts";
 import { openPage, startBrowser } from "./browser.ts";
 
@@ -13,22 +14,24 @@ const PHONE = { viewport: { width: 390, height: 844 } };
 const CALLS = 7;
 
 describe("the live page of npm start", { timeout: 240_000 }, () => {
-  let demo: StartedDemo;
+  let started: StartedDemo;
+  let demo: ManagedProcess;
   let browser: Browser;
   let url: string;
   let page: Page;
   let wrong: string[];
 
   before(async () => {
-    demo = await startDemo();
-    url = /See it live: (\S+)/.exec(demo.demo.log)![1]!;
+    started = await startDemo();
+    ({ demo } = started);
+    url = /See it live: (\S+)/.exec(demo.log)![1]!;
     browser = await startBrowser();
     ({ page, wrong } = await openPage(browser, url));
   });
 
   after(async () => {
     await browser?.close();
-    await demo?.stop();
+    await started?.stop();
   });
 
   const press = (name: string) => page.getByRole("button", { name, exact: true }).click();
@@ -84,13 +87,13 @@ describe("the live page of npm start", { timeout: 240_000 }, () => {
     });
     await shows("SERVER_ERROR");
     await shows("cannot be reached");
-    assert.equal(demo.demo.end, undefined, demo.demo.lastLines());
+    assert.equal(demo.end, undefined, demo.lastLines());
     await seen("an answer again", async () => {
       await press("GetUser as jason");
       await page.waitForTimeout(200);
       return (await page.locator("#answers li").first().innerText()).includes("user-v2");
     });
-    assert.match(demo.demo.log, /user-provider-v2 ended \(SIGKILL\), and starts again/);
+    assert.match(demo.log, /user-provider-v2 ended \(SIGKILL\), and starts again/);
     await seen(
       "the picture whole again",
       async () => !(await page.locator("#picture").innerText()).includes("cannot be reached"),
