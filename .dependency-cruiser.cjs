@@ -92,8 +92,6 @@ module.exports = {
   options: {
     doNotFollow: { path: "node_modules" },
     exclude: { path: "__tests__" },
-    // Classes that are only named as types are known all the same.
-    tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.json" },
   },
 };
