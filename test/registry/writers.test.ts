@@ -3,12 +3,11 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { promisify } from "node:util";
-import { parseAllDocuments } from "yaml";
 import { DubboClient } from "../../demo/dubbo/client.ts";
 import { startEnvoy } from "../../harness/envoy_process.ts";
 import { freePorts } from "../../harness/ports.ts";
@@ -19,7 +18,6 @@ import { interfacesText } from "../../registry/interfaces_writer.ts";
 import { hostOf, serviceEntries } from "../../registry/istio_resources.ts";
 import { instanceOf } from "../../registry/provider_url.ts";
 import { startNamed, until } from "./stage.ts";
-import { Registrant, ZooKeeperServer } from "./zookeeper.ts";
 
 const TEST = { timeout: 120_000 };
 const KEY = "blue/a.A:1.0.0";
@@ -131,36 +129,6 @@ test("keys that differ in case alone make one host and two objects", () => {
   assert.equal(hostOf("a.Aa"), hostOf("a.aA"));
   assert.equal(new Set(entries.map(({ metadata }) => metadata.name)).size, 2);
 });
-
-test(
-  "--istio --dry-run --once: YAML on standard output, all else on standard error",
-  TEST,
-  async (t) => {
-    const zooKeeper = await ZooKeeperServer.start();
-    t.after(() => zooKeeper.stop());
-    const session = await Registrant.connect(zooKeeper);
-    t.after(() => session.close());
-    for (const name of ["a.A", "a.B"]) {
-      await session.register(`dubbo://192.0.2.1:20881/${name}?interface=${name}`);
-    }
-    const folder = temporary(t);
-    const list = join(folder, "interfaces.json");
-    const args = ["--import", "tsx", fromRoot("registry", "main.ts"), "--zookeeper"];
-    args.push(zooKeeper.address, "--istio", "dubbo", "--dry-run", "--once", "--interfaces", list);
-    args.push("--files", join(folder, "eds"));
-    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: ROOT });
-    const objects = parseAllDocuments(stdout).map((document) => (document as any).toJS());
-    assert.deepEqual(
-      objects.map(({ kind, spec }) => [kind, spec.hosts[0], spec.endpoints[0].ports]),
-      [
-        ["ServiceEntry", "a.a.dubbo", { "tcp-dubbo": 20881 }],
-        ["ServiceEntry", "a.b.dubbo", { "tcp-dubbo": 20881 }],
-      ],
-    );
-    assert.deepEqual(JSON.parse(readFileSync(list, "utf8")), ["a.A", "a.B"]);
-    assert.deepEqual(readdirSync(join(folder, "eds")), ["a.A.json", "a.B.json"]);
-  },
-);
 
 for (const [what, args, message] of [
   ["Istio without --dry-run", ["--istio", "dubbo"], "--istio takes --dry-run"],
