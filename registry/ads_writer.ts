@@ -11,7 +11,8 @@ import {
 } from "./delta_stream.ts";
 import type { Directory } from "./directory.ts";
 import { envoyResources } from "./envoy_resources.ts";
-import { warmsUpAt } from "./instance.ts";
+import type { Instance } from "./instance.ts";
+import { refresh } from "./refresh.ts";
 
 /** Where to serve, and what. */
 export interface AdsOptions {
@@ -30,8 +31,6 @@ export interface AdsState {
   refusals: number;
 }
 
-/** While something warms up its weight is looked at so often; it is sent only when it is another. */
-const WARM_UP_MS = 1000;
 /** Instances of a great many services in one message. */
 const MESSAGE_BYTES = 64 * 1024 * 1024;
 
@@ -45,7 +44,7 @@ export class AdsWriter {
   readonly #server = new Server({ "grpc.max_send_message_length": MESSAGE_BYTES });
   readonly #streams = new Set<DeltaStream>();
   #snapshot: Snapshot = new Map();
-  #timer: NodeJS.Timeout | undefined;
+  #end: (() => void) | undefined;
 
   constructor(directory: Directory, options: AdsOptions) {
     this.#directory = directory;
@@ -54,8 +53,11 @@ export class AdsWriter {
 
   /** Listens. Call it when the directory is full: an Envoy that starts waits for its first answer. */
   async start(): Promise<void> {
-    this.#update();
-    this.#directory.onChange(() => this.#update());
+    this.#end = refresh(
+      this.#directory,
+      (services, now) => this.#update(services, now),
+      this.#options.log,
+    );
     this.#server.addService(aggregatedDiscoveryService(), {
       DeltaAggregatedResources: (stream: Stream) => this.#serve(stream),
     });
@@ -70,18 +72,13 @@ export class AdsWriter {
 
   /** Ends all streams; Envoys keep what they have. */
   close(): void {
-    clearTimeout(this.#timer);
+    this.#end?.();
     this.#server.forceShutdown();
   }
 
-  #update(): void {
-    const now = Date.now();
-    const services = this.#directory.services();
+  #update(services: Map<string, Instance[]>, now: number): void {
     this.#snapshot = versioned(envoyResources(services, this.#options.routeConfig, now));
     for (const stream of this.#streams) stream.update(this.#snapshot);
-    clearTimeout(this.#timer);
-    const warmsUp = [...services.values()].some((all) => all.some((one) => warmsUpAt(one, now)));
-    if (warmsUp) this.#timer = setTimeout(() => this.#update(), WARM_UP_MS);
   }
 
   #serve(call: Stream): void {

@@ -7,6 +7,7 @@
 // Formats: envoy.config.cluster.v3, envoy.config.endpoint.v3, envoy.extensions.filters.network.dubbo_proxy.v3.
 
 import { weightAt, type Instance } from "./instance.ts";
+import { serviceParts } from "./service_key.ts";
 
 const PREFIX = "type.googleapis.com/";
 export const CLUSTER = `${PREFIX}envoy.config.cluster.v3.Cluster`;
@@ -42,11 +43,9 @@ export function envoyResources(
   const endpoints: Resources = new Map();
   const routes: Resource[] = [];
   for (const [key, instances] of services) {
-    const ours = instances.filter(({ protocol }) => protocol === PROTOCOL);
-    // A service that only other protocols serve is not dubbo_proxy's.
-    if (ours.length === 0 && instances.length > 0) continue;
+    if (!isServed(instances)) continue;
     clusters.set(key, cluster(key));
-    endpoints.set(key, loadAssignment(key, ours, now));
+    endpoints.set(key, loadAssignment(key, instances, now));
     routes.push(routeConfiguration(key));
   }
   const table = {
@@ -79,12 +78,22 @@ function cluster(name: string): Resource {
   };
 }
 
+/** Whether a service is dubbo_proxy's: one that only other protocols serve is not. */
+export function isServed(instances: Instance[]): boolean {
+  return instances.length === 0 || instances.some(({ protocol }) => protocol === PROTOCOL);
+}
+
+/** The endpoints of a cluster; see `envoyResources`. */
+export function endpointsOf(instances: Instance[], now: number): ReturnType<typeof endpoint>[] {
+  return instances.filter(({ protocol }) => protocol === PROTOCOL).map((one) => endpoint(one, now));
+}
+
 function loadAssignment(name: string, instances: Instance[], now: number): Resource {
-  const lb_endpoints = instances.map((one) => endpoint(one, now));
+  const lb_endpoints = endpointsOf(instances, now);
   return { "@type": ENDPOINTS, cluster_name: name, endpoints: [{ lb_endpoints }] };
 }
 
-function endpoint(one: Instance, now: number): Resource {
+function endpoint(one: Instance, now: number) {
   const weight = weightAt(one, now);
   const { address, port: port_value } = one;
   return {
@@ -106,9 +115,8 @@ function metadata(one: Instance): Record<string, { stringValue: string }> {
 }
 
 function routeConfiguration(key: string): RouteConfiguration {
-  const [, group = "", name, version = ""] = /^(?:(.*)\/)?([^:]*)(?::(.*))?$/.exec(key)!;
   const routes = [{ match: ANY_METHOD, route: { cluster: key } }];
-  return { name: key, interface: name!, group, version, routes };
+  return { name: key, ...serviceParts(key), routes };
 }
 
 type RouteConfiguration = Resource & { name: string; group: string; version: string };

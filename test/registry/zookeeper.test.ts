@@ -167,7 +167,7 @@ describe("from ZooKeeper into Envoy", () => {
   test("a registry that comes back empty is not believed at once", TEST, async (t) => {
     const stage = await startStage(
       t,
-      ...["--empty-protection-ms", "5000", "--session-timeout-ms", "2000"],
+      ...["--empty-protection-ms", "8000", "--session-timeout-ms", "2000"],
     );
     const session = await registrant(t, stage);
     const port = await startNamed(t, "one", "a.A");
