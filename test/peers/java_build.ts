@@ -79,11 +79,11 @@ async function build(release: JavaRelease): Promise<void> {
   if (isAlibaba) paths.forEach(asAlibaba);
   const options = ["-encoding", "UTF-8", "-proc:none", "-cp", join(libraries, "*"), "-d", classes];
   await run("javac", [...options, ...paths]);
-  // Dubbo's own list of extensions: a file with the interface's name.
+  // Dubbo's own list of extensions: a file with the interface's name. There is an "echo" already.
   const extensions = join(classes, "META-INF", "dubbo");
   mkdirSync(extensions, { recursive: true });
   const filter = `${isAlibaba ? "com.alibaba" : "org.apache"}.dubbo.rpc.Filter`;
-  writeFileSync(join(extensions, filter), "echo=interop.Echo\n");
+  writeFileSync(join(extensions, filter), "interop-echo=interop.Echo\n");
 }
 
 /** Up to 2.6 Dubbo's classes have the same names in Alibaba's package. */

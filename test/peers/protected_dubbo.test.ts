@@ -104,6 +104,7 @@ describe("protected keys in the Dubbo protocol", () => {
   const releases: [JavaRelease, Ways][] = [
     ["3.3.6", { ...HESSIAN2, ...OBJECTS, ...JAVA }],
     ["2.7.23", HESSIAN2],
+    ["2.6.12", HESSIAN2],
   ];
   for (const [release, ways] of releases) {
     test(`a provider of Dubbo Java ${release} never has them from a caller`, TEST, async (t) => {

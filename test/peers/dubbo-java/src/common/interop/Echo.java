@@ -14,7 +14,7 @@ import org.apache.dubbo.rpc.Result;
  * part. ../java_build.ts makes it known to Dubbo as the filter {@link #NAME}.
  */
 public final class Echo implements Filter {
-  static final String NAME = "echo";
+  static final String NAME = "interop-echo";
   private static final ThreadLocal<String> LAST = new ThreadLocal<>();
 
   @Override
