@@ -7,7 +7,7 @@
 //                           does not care, no subset
 //
 // A listener that is added answers to the listener `dubbo`, a filter in front of tcp_proxy to that of
-// the listener `dubbo_tcp`, whose cluster is Istio's business. One in front of the HTTP router answers to
+// the listener `dubbo_tcp`, whose cluster is Istio's business; at a gateway to that of `dubbo_tcp_routed`. One in front of the HTTP router answers to
 // that of the listener `triple`, but is configured like the one of `dubbo_tcp`: its routes are Istio's too,
 // and no rules choose between them. Listeners and clusters of the guard,
 // guard|20880|v2|user-provider.….local, answer to those of the guard, guard-user-provider-v2; routes may
@@ -24,13 +24,14 @@ import {
 } from "../../harness/envoy_config.ts";
 import { finding, places, type Finding } from "./findings.ts";
 import { ofKind, type Manifest } from "./manifest_files.ts";
-import { changedFilter, changesFilter } from "./merged_filters.ts";
+import { changedFilter, changesFilter, changesTcpProxy } from "./merged_filters.ts";
+import { wasmExtensionsOf, type WasmExtension } from "./wasm_extensions.ts";
 
 /** Names of the guard's listeners and clusters. */
 const OF_GUARD = /^(guard|dial)\|/;
 const MESSAGE = "envoy-local.yaml says something else here:";
 
-/** Findings for places in EnvoyFilters and WasmPlugins with our filter that differ from envoy-local.yaml. */
+/** Findings for places with our filter, of whatever kind, that differ from envoy-local.yaml. */
 export function checkSameChain(manifests: readonly Manifest[]): Finding[] {
   const local = readConfig();
   const filters = ofKind(manifests, "EnvoyFilter").filter(
@@ -38,16 +39,17 @@ export function checkSameChain(manifests: readonly Manifest[]): Finding[] {
   );
   return [
     ...filters.flatMap((filter) => checkFilter(filter, local)),
-    ...ofKind(manifests, "WasmPlugin").flatMap((plugin) => checkPlugin(plugin, local)),
+    ...wasmExtensionsOf(manifests).flatMap((extension) => checkExtension(extension, local)),
   ];
 }
 
 function checkFilter(manifest: Manifest, local: Json): Finding[] {
   const patches: Json[] = manifest.object.spec.configPatches;
   return patches.flatMap((change, index) => {
-    const { applyTo, patch } = change;
+    const { applyTo, match, patch } = change;
     const value = changesFilter(change) ? withoutPolicies(changedFilter(change)) : patch.value;
-    const [there, here] = counterparts(applyTo, value, local);
+    const [there, here] =
+      match?.context === "GATEWAY" ? atGateway(change, local) : counterparts(applyTo, value, local);
     return compare(manifest, `spec.configPatches[${index}].patch.value`, there, here);
   });
 }
@@ -61,15 +63,15 @@ function withoutPolicies(filter: Json): Json {
   return filter;
 }
 
-function checkPlugin(manifest: Manifest, local: Json): Finding[] {
+function checkExtension({ manifest, path, wasm }: WasmExtension, local: Json): Finding[] {
   const [plugin] = wasmPlugins(named(listenersOf(local), "dubbo_tcp", "listener"));
   const there = {
     pluginConfig: plugin!.configuration.value,
     failStrategy: plugin!.failure_policy,
     pluginName: plugin!.root_id,
   };
-  const { pluginConfig, failStrategy, pluginName } = manifest.object.spec;
-  return compare(manifest, "spec", there, { pluginConfig, failStrategy, pluginName });
+  const { pluginConfig, failStrategy, pluginName } = wasm;
+  return compare(manifest, path, there, { pluginConfig, failStrategy, pluginName });
 }
 
 function compare(manifest: Manifest, path: string, there: unknown, here: unknown): Finding[] {
@@ -107,6 +109,16 @@ function counterparts(applyTo: string, value: Json, local: Json): [there: unknow
     return [filter, comparable(value)];
   }
   return [comparable(tcp), comparable(value)];
+}
+
+/** The same for a patch at a gateway, which either adds our filter or changes tcp_proxy behind it. */
+function atGateway(change: Json, local: Json): [there: unknown, here: unknown] {
+  const [wasm, tcp] = named(listenersOf(local), "dubbo_tcp_routed", "listener").filter_chains[0]
+    .filters as [Json, Json];
+  const { value } = change.patch;
+  if (!changesTcpProxy(change)) return [comparable(wasm), comparable(withLocalNames(value))];
+  const { "@type": type, max_early_data_bytes } = tcp.typed_config;
+  return [{ "@type": type, max_early_data_bytes }, value.typed_config];
 }
 
 function comparable(value: Json): Json {
