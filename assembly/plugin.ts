@@ -101,7 +101,7 @@ export class Plugin {
   /** What is changed in the request that is being read so that what follows belongs to our span; or null. */
   get propagation(): AttachmentChange | null {
     const tracing = this.tracing;
-    return tracing && tracing.hasContext ? tracing.change : null;
+    return tracing ? tracing.change : null;
   }
 
   /** The call that is being read. */

@@ -7,7 +7,8 @@
 //   answer: {"resultMap":{…},"success":true} or {"success":false,"error":"…"}
 //
 // The headers `end-user` and `user-id`, or parameters of these names, go along as attachments, and
-// to other sources as headers: what calls are routed by. No other header does.
+// to other sources as headers: what calls are routed by. So does `traceparent`, by which a call stays in
+// its caller's trace. No other header does.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { DubboClient } from "./dubbo/client.ts";
@@ -26,7 +27,7 @@ type Result = { status: number; body: object };
 type Route = (query: URLSearchParams, attachments: Attachments) => Promise<Result> | Result;
 
 /** Headers and parameters that become attachments. */
-const PASSED_ON = ["end-user", "user-id"];
+const PASSED_ON = ["end-user", "user-id", "traceparent"];
 /** What gRPC takes as a header's value. */
 const PRINTABLE = /^[\x20-\x7e]*$/;
 

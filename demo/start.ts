@@ -3,7 +3,7 @@
 //
 // Exit code 0 where it was told to end; 1 where it could not begin or one of the parts died.
 // Options: --config file (instead of envoy-local.yaml), --http-port (of the consumer; 8090),
-// --user-http-port (of user-http; 8091).
+// --user-http-port (of user-http; 8091), --traces (starts Jaeger too, and tells it every call).
 
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -16,6 +16,8 @@ import { startEnvoy } from "../harness/envoy_process.ts";
 import { refuseUsedPorts, runParts, startProgram, type Parts } from "../harness/parts.ts";
 import { accepts, answers } from "../harness/readiness.ts";
 import { fromRoot } from "../harness/repository.ts";
+import type { Jaeger } from "../harness/collectors.ts";
+import { needJaeger, startTraces, traceLines } from "./traces.ts";
 
 /** A provider: the cluster by which Envoy finds it, its program and the version that it says it is. */
 interface Provider {
@@ -40,11 +42,13 @@ const { values } = parseArgs({
     config: { type: "string", default: LOCAL_CONFIG },
     "http-port": { type: "string", default: "8090" },
     "user-http-port": { type: "string", default: "8091" },
+    traces: { type: "boolean", default: false },
   },
 });
 await runParts(start);
 
 async function start(parts: Parts): Promise<string> {
+  if (values.traces) needJaeger();
   const config = loadConfig();
   const httpPort = Number(values["http-port"]);
   const userHttpPort = Number(values["user-http-port"]);
@@ -68,8 +72,10 @@ async function start(parts: Parts): Promise<string> {
 
   const binary = await findEnvoy({ log: (line) => console.log(line) });
   await Promise.all(services.map((one) => startService(parts, one)));
+  const jaeger = values.traces ? await startTraces(config) : undefined;
+  if (jaeger !== undefined) parts.add(jaeger.process);
   const envoy = await startEnvoy({
-    config: values.config,
+    config: jaeger === undefined ? values.config : config,
     binary,
     // dubbo_proxy reports each route that does not match a call as an error.
     componentLogLevel: "dubbo:critical",
@@ -82,7 +88,7 @@ async function start(parts: Parts): Promise<string> {
   const consumer = parts.add(startProgram({ name: "consumer", script: "consumer.ts", args }));
   const gateway = `http://127.0.0.1:${httpPort}`;
   await consumer.waitUntil("ready", READY_MS, () => answers(`${gateway}/version`));
-  return whatToTry(gateway, envoy.admin);
+  return whatToTry(gateway, envoy.admin, jaeger);
 }
 
 function loadConfig(): Json {
@@ -112,7 +118,7 @@ function address({ host, port }: Endpoint): string {
   return `${host}:${port}`;
 }
 
-function whatToTry(gateway: string, admin: string): string {
+function whatToTry(gateway: string, admin: string, jaeger: Jaeger | undefined): string {
   return [
     "",
     "All parts run. Try in another terminal:",
@@ -124,6 +130,7 @@ function whatToTry(gateway: string, admin: string): string {
     `  curl -s '${gateway}/usergrpc?id=7'    # gRPC, by way of Envoy too`,
     `  curl -s '${gateway}/userhttp?id=7'    # not by way of Envoy`,
     `  curl -s ${admin.replace("127.0.0.1", "localhost")}/stats/prometheus | grep '^dubbo_' | grep -v _bucket`,
+    ...(jaeger === undefined ? [] : traceLines(gateway, jaeger)),
     "Ctrl-C ends all of it.",
   ].join("\n");
 }

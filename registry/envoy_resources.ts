@@ -70,7 +70,11 @@ function cluster(name: string): Resource {
     connect_timeout: CONNECT_TIMEOUT,
     // Envoy calls all of a cluster's endpoints where too few are healthy; one that asks for no calls is
     // to get none even so.
-    common_lb_config: { healthy_panic_threshold: { value: 0 } },
+    // And it waits a second for more changes of weights and health before it heeds the first.
+    common_lb_config: {
+      healthy_panic_threshold: { value: 0 },
+      update_merge_window: { seconds: 0 },
+    },
     per_connection_buffer_limit_bytes: { value: ANSWER_BYTES },
   };
 }
@@ -92,12 +96,13 @@ function endpoint(one: Instance, now: number): Resource {
   };
 }
 
-// What is not there is left out: a subset with version "" is none.
-function metadata(one: Instance): Record<string, { string_value: string }> {
+// What is not there is left out: a subset with version "" is none. protobufjs has google.protobuf.Struct
+// built in, with names in camel case whatever the loader is told.
+function metadata(one: Instance): Record<string, { stringValue: string }> {
   const { application, group, tag, version, zone } = one;
   const entries = Object.entries({ application, group, tag, version, zone });
   const set = entries.filter(([, value]) => value !== "");
-  return Object.fromEntries(set.map(([key, value]) => [key, { string_value: value }]));
+  return Object.fromEntries(set.map(([key, value]) => [key, { stringValue: value }]));
 }
 
 function routeConfiguration(key: string): RouteConfiguration {

@@ -30,6 +30,8 @@ export interface Instance {
 /** Dubbo's own (Constants.DEFAULT_WEIGHT, DEFAULT_WARMUP). */
 export const DEFAULT_WEIGHT = 100;
 export const DEFAULT_WARM_UP_MS = 10 * 60_000;
+/** Envoy's endpoints take a weight of 32 bits, and the sum of them too: 10,000 of these fit. */
+export const MAX_WEIGHT = 400_000;
 
 /** Dubbo's name of a service: `group/interface:version`, without the parts that are not there. */
 export function serviceKey(one: Pick<Instance, "interface" | "group" | "version">): string {

@@ -5,7 +5,7 @@
 // Keys as in Dubbo's CommonConstants and RegistryConstants. Parameters that are not here are left.
 
 import { isIP } from "node:net";
-import { DEFAULT_WARM_UP_MS, DEFAULT_WEIGHT, type Instance } from "./instance.ts";
+import { DEFAULT_WARM_UP_MS, DEFAULT_WEIGHT, MAX_WEIGHT, type Instance } from "./instance.ts";
 
 /**
  * What may stand in a name: it becomes the name of a cluster, a route, a metric. As the filter has it
@@ -14,8 +14,6 @@ import { DEFAULT_WARM_UP_MS, DEFAULT_WEIGHT, type Instance } from "./instance.ts
 const NAME = /^[\w.$-]*$/;
 /** Longer ones are no name; the filter's own limit for a label is below it. */
 const NAME_CHARS = 256;
-/** Envoy's endpoints take a weight of 32 bits, and the sum of them too: 10,000 of these fit. */
-const MAX_WEIGHT = 400_000;
 /** Dubbo Java's word for no version. */
 const NO_VERSION = "0.0.0";
 
@@ -25,7 +23,18 @@ const NO_VERSION = "0.0.0";
  * @throws Error with what is wrong, where the name is no provider's URL
  */
 export function instanceOf(node: string): Instance | undefined {
-  const url = parse(node);
+  let text: string;
+  try {
+    text = decodeURIComponent(node);
+  } catch {
+    throw new Error("it is not percent-encoded");
+  }
+  if (!URL.canParse(text)) throw new Error("it is no URL");
+  return instanceAt(new URL(text));
+}
+
+/** The same of a URL. */
+export function instanceAt(url: URL): Instance | undefined {
   const all = url.searchParams;
   const get = (key: string) => cleaned(key, all.get(key) ?? "");
   if (all.get("enabled") === "false") return undefined;
@@ -47,17 +56,6 @@ export function instanceOf(node: string): Instance | undefined {
     zone: printable(all.get("zone")),
     disabled: all.get("disabled") === "true",
   };
-}
-
-function parse(node: string): URL {
-  let text: string;
-  try {
-    text = decodeURIComponent(node);
-  } catch {
-    throw new Error("it is not percent-encoded");
-  }
-  if (!URL.canParse(text)) throw new Error("it is no URL");
-  return new URL(text);
 }
 
 function cleaned(what: string, value: string): string {

@@ -16,6 +16,16 @@ declare module "node-zookeeper-client" {
       watcher: () => void,
       callback: (error: ZooKeeperError | null, children: string[]) => void,
     ): void;
+    getData(
+      path: string,
+      watcher: () => void,
+      callback: (error: ZooKeeperError | null, data: Buffer | null) => void,
+    ): void;
+    getData(
+      path: string,
+      callback: (error: ZooKeeperError | null, data: Buffer | null) => void,
+    ): void;
+    setData(path: string, data: Buffer, callback: (error: ZooKeeperError | null) => void): void;
     exists(
       path: string,
       watcher: () => void,

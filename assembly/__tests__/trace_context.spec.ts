@@ -172,5 +172,8 @@ test("what is written is read", () => {
   expect(textAt(out.start, out.length)).toBe("00-" + TRACE + "-" + SPAN + "-01");
   out.clear();
   writeB3(out, HIGH, LOW, SPAN_ID, false);
-  expect(textAt(out.start, out.length)).toBe(TRACE + "-" + SPAN + "-0");
+  expect(textAt(out.start, out.length)).toBe(TRACE + "-" + SPAN + "-1");
+  out.clear();
+  writeB3(out, 0, SPAN_ID, SPAN_ID, true);
+  expect(textAt(out.start, out.length)).toBe(SPAN + "-" + SPAN + "-d");
 });

@@ -67,8 +67,14 @@ export class AttachmentChange {
     this.drops = dropped;
   }
 
-  /** Sets the key of `length` ASCII bytes at `key`, which is that of `wanted`, to `value`. */
-  set(wanted: WantedAttachment, key: usize, length: u32, value: Span, ownsValue: bool): void {
+  /** Sets the key of `length` ASCII bytes at `key`, which is that of `wanted`, to `value`; answers how. */
+  set(
+    wanted: WantedAttachment,
+    key: usize,
+    length: u32,
+    value: Span,
+    ownsValue: bool,
+  ): SetAttachment {
     this.drop(wanted);
     const made = new SetAttachment(wanted, value, ownsValue);
     const bytes = heap.alloc(length);
@@ -76,6 +82,7 @@ export class AttachmentChange {
     made.key.set(bytes, length);
     made.next = this.sets;
     this.sets = made;
+    return made;
   }
 
   /** Whether this change, or one that follows it, would change the request that was read last. */

@@ -20,7 +20,7 @@ export const enum Sampling {
   SAMPLED,
 }
 
-/** In which form a context was read, and is passed on. */
+/** In which form a context was read. */
 export const enum ContextForm {
   NONE,
   TRACEPARENT,
@@ -35,6 +35,8 @@ const TRACE_DIGITS: u32 = 32;
 const SPAN_DIGITS: u32 = 16;
 const DASH: u8 = 0x2d;
 const SAMPLED_FLAG: u32 = 1;
+/** B3's `d`: recorded come what may. */
+const DEBUG: u8 = 0x64;
 
 /** A trace's id, the caller's span in it, and whether it is recorded. */
 @unmanaged
@@ -48,6 +50,8 @@ export class TraceContext {
   traceLow: u64 = 0;
   /** The caller's span; 0 where it has none. */
   spanId: u64 = 0;
+  /** Whether B3's callers want it recorded come what may. */
+  isDebug: bool = false;
 
   /** Whether there is a trace to belong to. */
   get hasTrace(): bool {
@@ -61,6 +65,7 @@ export class TraceContext {
     this.traceHigh = 0;
     this.traceLow = 0;
     this.spanId = 0;
+    this.isDebug = false;
   }
 }
 
@@ -97,6 +102,7 @@ export function readB3(p: usize, length: u32, context: TraceContext): bool {
     if (sampling == Sampling.OPEN) return false;
     context.form = ContextForm.B3_SINGLE;
     context.sampling = sampling;
+    context.isDebug = load<u8>(p) == DEBUG;
     return true;
   }
   const digits = length > TRACE_DIGITS && load<u8>(p, 32) == DASH ? TRACE_DIGITS : SPAN_DIGITS;
@@ -104,15 +110,18 @@ export function readB3(p: usize, length: u32, context: TraceContext): bool {
   const spanEnd = spanAt + SPAN_DIGITS;
   if (length < spanEnd || load<u8>(p + digits) != DASH) return false;
   let sampling = Sampling.OPEN;
+  let isDebug = false;
   if (length > spanEnd) {
     if (length < spanEnd + 2 || load<u8>(p + spanEnd) != DASH) return false;
     if (length > spanEnd + 2 && load<u8>(p + spanEnd + 2) != DASH) return false;
     sampling = b3Sampling(load<u8>(p + spanEnd + 1));
     if (sampling == Sampling.OPEN) return false;
+    isDebug = load<u8>(p + spanEnd + 1) == DEBUG;
   }
   if (!readB3Ids(p, digits, p + spanAt, SPAN_DIGITS, context)) return false;
   context.form = ContextForm.B3_SINGLE;
   context.sampling = sampling;
+  context.isDebug = isDebug;
   return true;
 }
 
@@ -201,20 +210,25 @@ export function writeTraceparent(
   out.writeU8(isSampled ? 0x31 : 0x30);
 }
 
-/** Appends a `b3` with a trace's id of 32 digits. */
+/** Appends a `b3` of a call that is recorded, at most 51 characters. */
 export function writeB3(
   out: Output,
   traceHigh: u64,
   traceLow: u64,
   spanId: u64,
-  isSampled: bool,
+  isDebug: bool,
 ): void {
-  writeHex64(out, traceHigh);
-  writeHex64(out, traceLow);
+  writeB3TraceId(out, traceHigh, traceLow);
   out.writeU8(DASH);
   writeHex64(out, spanId);
   out.writeU8(DASH);
-  out.writeU8(isSampled ? 0x31 : 0x30);
+  out.writeU8(isDebug ? DEBUG : 0x31);
+}
+
+/** Appends a trace's id as B3 has it: 16 digits for one of 64 bits, as it came, else 32. */
+export function writeB3TraceId(out: Output, traceHigh: u64, traceLow: u64): void {
+  if (traceHigh != 0) writeHex64(out, traceHigh);
+  writeHex64(out, traceLow);
 }
 
 /** Appends `number` as 16 hexadecimal digits in lower case. */
@@ -229,7 +243,7 @@ export function writeHex64(out: Output, number: u64): void {
 }
 
 function b3Sampling(character: u8): Sampling {
-  if (character == 0x31 || character == 0x64) return Sampling.SAMPLED;
+  if (character == 0x31 || character == DEBUG) return Sampling.SAMPLED;
   return character == 0x30 ? Sampling.NOT_SAMPLED : Sampling.OPEN;
 }
 

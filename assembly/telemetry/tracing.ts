@@ -8,8 +8,7 @@
 import { AttachmentQuery, WantedAttachment } from "../dubbo/attachments";
 import { AttachmentChange } from "../dubbo/attachment_change";
 import { hashU64 } from "../wire/hash";
-import { Output } from "../wire/output";
-import { Span } from "../wire/span";
+import { Propagation } from "./propagation";
 import { TelemetrySettings, WHOLE } from "./settings";
 import { takeTracedCall, TracedCall } from "./traced_call";
 import {
@@ -20,25 +19,23 @@ import {
   readTraceparent,
   Sampling,
   TraceContext,
-  writeTraceparent,
 } from "./trace_context";
 
 /** Reads contexts and draws samples; one in each plugin that makes spans. */
 @unmanaged
 @final
 export class Tracing {
-  /** Puts our context in the place of the caller's; nothing while there is none. */
-  readonly change: AttachmentChange = new AttachmentChange();
+  /** What passes our context on, or null. */
+  private propagation: Propagation | null = null;
   private settings: TelemetrySettings;
   private traceparent: WantedAttachment;
   private b3: WantedAttachment;
   private b3TraceId: WantedAttachment;
   private b3SpanId: WantedAttachment;
   private b3Sampled: WantedAttachment;
+  private b3Flags: WantedAttachment;
   private sw8: WantedAttachment;
   private context: TraceContext = new TraceContext();
-  private written: Output = new Output();
-  private value: Span = new Span();
   private random: u64;
 
   /**
@@ -53,16 +50,15 @@ export class Tracing {
     this.b3TraceId = query.wantText("x-b3-traceid");
     this.b3SpanId = query.wantText("x-b3-spanid");
     this.b3Sampled = query.wantText("x-b3-sampled");
+    this.b3Flags = query.wantText("x-b3-flags");
     this.sw8 = query.wantText("sw8");
-    if (settings.propagates) {
-      const wanted = this.traceparent;
-      this.change.set(wanted, wanted.key, wanted.keyLength, this.value, false);
-    }
+    if (settings.propagates) this.propagation = new Propagation(query);
   }
 
-  /** Whether the call that was begun last has a context of ours to pass on. */
-  get hasContext(): bool {
-    return this.value.start != 0;
+  /** What puts our context in the place of the caller's in the call that was begun last, or null. */
+  get change(): AttachmentChange | null {
+    const propagation = this.propagation;
+    return propagation && propagation.hasContext ? propagation.change : null;
   }
 
   /**
@@ -71,7 +67,8 @@ export class Tracing {
    * @param time in ns since 1970
    */
   begin(time: u64): TracedCall | null {
-    this.value.clear();
+    const propagation = this.propagation;
+    if (propagation) propagation.clear();
     const context = this.context;
     this.readContext();
     let isSampled = context.sampling == Sampling.SAMPLED;
@@ -85,7 +82,7 @@ export class Tracing {
       context.spanId = 0;
     }
     const traced = takeTracedCall(context, this.draw() | 1, time);
-    if (traced && this.settings.propagates) this.writeContext(traced);
+    if (traced && propagation) propagation.write(traced, context);
     return traced;
   }
 
@@ -103,16 +100,14 @@ export class Tracing {
     }
     const sampled = this.b3Sampled.value;
     context.sampling = readB3Sampled(sampled.start, sampled.length);
+    const flags = this.b3Flags.value;
+    if (flags.length == 1 && load<u8>(flags.start) == 0x31) {
+      context.sampling = Sampling.SAMPLED;
+      context.isDebug = true;
+    }
     if (context.hasTrace) return;
     const sw8 = this.sw8.value;
     if (sw8.length != 0) readSw8(sw8.start, sw8.length, context);
-  }
-
-  private writeContext(traced: TracedCall): void {
-    const out = this.written;
-    out.clear();
-    writeTraceparent(out, traced.traceHigh, traced.traceLow, traced.spanId, true);
-    this.value.set(out.start, out.length);
   }
 
   private draw(): u64 {
@@ -122,9 +117,8 @@ export class Tracing {
 
   /** Gives everything back. */
   free(): void {
-    this.change.free();
-    this.written.free();
-    heap.free(changetype<usize>(this.value));
+    const propagation = this.propagation;
+    if (propagation) propagation.free();
     heap.free(changetype<usize>(this.context));
     heap.free(changetype<usize>(this));
   }

@@ -30,13 +30,18 @@ export interface Stage {
   metrics(): Promise<Map<string, number>>;
 }
 
-/** Starts it all; it ends with the test. */
-export async function startStage(t: TestContext): Promise<Stage> {
+/**
+ * Starts it all; it ends with the test.
+ *
+ * @param options of the program, besides where it reads and serves
+ */
+export async function startStage(t: TestContext, ...options: string[]): Promise<Stage> {
   const zooKeeper = await ZooKeeperServer.start();
   t.after(() => zooKeeper.stop());
   const [ads, http, admin, port] = (await freePorts(4)) as [number, number, number, number];
   const args = ["--import", "tsx", fromRoot("registry", "main.ts"), "--zookeeper"];
   args.push(zooKeeper.address, "--ads", `127.0.0.1:${ads}`, "--http", `127.0.0.1:${http}`);
+  args.push(...options);
   const program = startProcess({ name: "registry", command: process.execPath, args, cwd: ROOT });
   t.after(() => program.stop());
   const state = `http://127.0.0.1:${http}`;

@@ -1,19 +1,11 @@
 // Providers in a real ZooKeeper, called through a real Envoy that learns of them from `npm run registry`.
 
 import assert from "node:assert/strict";
-import { delimiter } from "node:path";
 import { describe, test } from "node:test";
-import { freePorts } from "../../harness/ports.ts";
-import { javaArguments } from "../peers/java_build.ts";
-import { runJavaConsumer } from "../peers/java_peers.ts";
-import { reportsOf, startPeerProvider } from "../peers/peer_process.ts";
-import { linesOf, totalSent } from "../peers/report.ts";
-import { envoyStat, registrant, startNamed, startStage, until, who } from "./stage.ts";
-import { zooKeeperJars } from "./zookeeper.ts";
+import type { Json } from "../../harness/envoy_config.ts";
+import { envoyStat, registrant, startNamed, startStage, until, who, type Stage } from "./stage.ts";
 
 const TEST = { timeout: 120_000 };
-const CALLS = 300;
-const JAVA_START_MS = 60_000;
 
 function url(service: string, port: number, query = "application=test"): string {
   return `dubbo://127.0.0.1:${port}/${service}?interface=${service}&${query}`;
@@ -124,6 +116,78 @@ describe("from ZooKeeper into Envoy", () => {
     },
   );
 
+  test("overrides and tags of operators, and the end of them", TEST, async (t) => {
+    const stage = await startStage(t);
+    const session = await registrant(t, stage);
+    const [one, two] = [await startNamed(t, "one", "a.A"), await startNamed(t, "two", "a.A")];
+    await session.register(url("a.A", one));
+    await session.register(url("a.A", two));
+    await until("both are known", async () => (await endpoint(stage, one)) !== undefined);
+    const service = "/dubbo/config/dubbo/a.A::.configurators";
+    const weigh = (port: number, weight: number) =>
+      `{addresses: ['127.0.0.1:${port}'], parameters: {weight: ${weight}}}`;
+    await session.put(service, `{scope: service, configs: [${weigh(one, 20)}, ${weigh(two, 80)}]}`);
+    const tags = `{tags: [{name: gray, addresses: ['127.0.0.1:${two}']}]}`;
+    await session.put("/dubbo/config/dubbo/test.tag-router", tags);
+    await until("weights and the tag are with Envoy", async () => {
+      const [its, other] = [await endpoint(stage, one), await endpoint(stage, two)];
+      const isTagged = JSON.stringify(other!.metadata).includes('"tag":"gray"');
+      return its!.load_balancing_weight === 20 && isTagged && !/gray/.test(JSON.stringify(its));
+    });
+    await until("the shares of calls follow", async () => {
+      return Math.abs((await callers(stage, "a.A", 500)).one! - 100) <= 10;
+    });
+
+    const off = `override://127.0.0.1:${two}/a.A?category=configurators&disabled=true`;
+    const node = `/dubbo/a.A/configurators/${encodeURIComponent(off)}`;
+    await session.put(node, "");
+    await until("two is drained", async () => {
+      // So Envoy tells of DRAINING here.
+      return (await endpoint(stage, two))!.health_status === "UNHEALTHY";
+    });
+    assert.deepEqual(await callers(stage, "a.A", 20), { one: 20 });
+
+    await session.put(
+      "/dubbo/config/dubbo/test.configurators",
+      "configs: [{parameters: {weight: x}}]",
+    );
+    await until("a broken rule is counted", async () => {
+      return (await stage.metrics()).get("dubbo_registry_unreadable_rules") === 1;
+    });
+    for (const path of [service, node, "/dubbo/config/dubbo/test.tag-router"]) {
+      await session.remove(path);
+    }
+    await until("all is as it was", async () => {
+      const its = (await endpoint(stage, two))!;
+      return its.health_status === "HEALTHY" && its.load_balancing_weight === 100;
+    });
+    assert.ok(!/gray/.test(JSON.stringify(await endpoint(stage, two))));
+  });
+
+  test("a registry that comes back empty is not believed at once", TEST, async (t) => {
+    const stage = await startStage(
+      t,
+      ...["--empty-protection-ms", "5000", "--session-timeout-ms", "2000"],
+    );
+    const session = await registrant(t, stage);
+    const port = await startNamed(t, "one", "a.A");
+    await session.register(url("a.A", port));
+    await until("one is called", async () => (await who(stage, "a.A")) === "one");
+    session.close();
+    await stage.zooKeeper.kill();
+    stage.zooKeeper.wipe();
+    await stage.zooKeeper.restart();
+    await until("the session is lost and its successor reads an empty list", async () => {
+      const metrics = await stage.metrics();
+      return (
+        metrics.get("dubbo_registry_sessions_expired_total")! > 0 &&
+        metrics.get("dubbo_registry_empty_lists_kept_total")! > 0
+      );
+    });
+    assert.equal(await who(stage, "a.A"), "one");
+    await until("then it is believed", async () => (await endpoint(stage, port)) === undefined);
+  });
+
   test("what is no provider's URL is counted and left out", TEST, async (t) => {
     const stage = await startStage(t);
     const session = await registrant(t, stage);
@@ -134,42 +198,21 @@ describe("from ZooKeeper into Envoy", () => {
     await until("one is called", async () => (await who(stage, "a.A")) === "one");
     assert.equal((await stage.metrics()).get("dubbo_registry_unreadable"), 2);
   });
-
-  test(
-    "real Dubbo Java registers itself, and a consumer without a registry calls",
-    TEST,
-    async (t) => {
-      const stage = await startStage(t);
-      const [port, admin] = (await freePorts(2)) as [number, number];
-      const java = await javaArguments("Provider", "3.3.6");
-      const jars = java.indexOf("-cp") + 1;
-      java[jars] += delimiter + (await zooKeeperJars());
-      // The peer has no registry of its own; Dubbo takes a property of the JVM over what the code says.
-      const args = [`-Ddubbo.registry.address=zookeeper://${stage.zooKeeper.address}`, ...java];
-      args.push("-port", `${port}`, "-admin", `${admin}`);
-      const peer = { name: "Dubbo Java provider", command: "java", args };
-      const provider = await startPeerProvider(peer, port, admin, JAVA_START_MS);
-      t.after(() => provider.stop());
-      await until("both services are known", async () => {
-        const text = await stage.envoy.get("/clusters");
-        return ["com.k8s.User.UserProvider", "blue/com.k8s.Order.OrderProvider:1.0.0"].every(
-          (name) => new RegExp(`^${name}::[\\d.]+:${port}::health_flags::healthy$`, "m").test(text),
-        );
-      });
-      const options = { user: stage.port, order: stage.port, calls: CALLS };
-      await runJavaConsumer({ ...options, serialization: "hessian2" }, async (sent) => {
-        assert.equal(totalSent(sent), CALLS);
-        const received = linesOf(...(await reportsOf(CALLS, [provider])));
-        const count = (lines: typeof received) => lines.map((line) => [line.interface, line.sent]);
-        assert.deepEqual(count(received), count(linesOf(sent)));
-      });
-    },
-  );
 });
+
+/** What Envoy was told of the endpoint on a port. */
+async function endpoint(stage: Stage, port: number): Promise<Json | undefined> {
+  const dump = JSON.parse(await stage.envoy.get("/config_dump?include_eds"));
+  return dump.configs
+    .flatMap((config: Json) => config.dynamic_endpoint_configs ?? [])
+    .flatMap((config: Json) => config.endpoint_config.endpoints ?? [])
+    .flatMap((locality: Json) => locality.lb_endpoints ?? [])
+    .find((one: Json) => one.endpoint.address.socket_address.port_value === port);
+}
 
 /** How often each provider answers. */
 async function callers(
-  stage: Parameters<typeof who>[0],
+  stage: Stage,
   service: string,
   count: number,
 ): Promise<Record<string, number>> {

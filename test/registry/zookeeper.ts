@@ -75,6 +75,11 @@ export class ZooKeeperServer {
     await this.#process?.ended;
   }
 
+  /** Forgets what it had; it must be killed before. */
+  wipe(): void {
+    rmSync(join(this.#folder, "data"), { recursive: true, force: true });
+  }
+
   /** Ends it and forgets what it had. */
   async stop(): Promise<void> {
     await this.#process?.stop();
@@ -110,6 +115,17 @@ export class Registrant {
   /** Takes it back. */
   async unregister(url: string): Promise<void> {
     await called((done) => this.#client.remove(nodeOf(url)[1], done));
+  }
+
+  /** Has a node with this text. */
+  async put(path: string, text: string): Promise<void> {
+    await called((done) => this.#client.mkdirp(path, done));
+    await called((done) => this.#client.setData(path, Buffer.from(text), done));
+  }
+
+  /** Has no such node any more. */
+  async remove(path: string): Promise<void> {
+    await called((done) => this.#client.remove(path, done));
   }
 
   /** Ends the session, and all that it registered. */

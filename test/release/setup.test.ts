@@ -41,7 +41,7 @@ test("without a registry the setup says what it fetches, and why it failed", asy
     },
   });
   assert.equal(status, 1);
-  assert.match(stderr, /installing npm packages into node_modules\/ \(182 MB on disk/);
+  assert.match(stderr, /installing npm packages into node_modules\/ \(224 MB on disk/);
   assert.match(stderr, /ECONNREFUSED/);
   assert.match(stderr, /npm ci failed/);
 });

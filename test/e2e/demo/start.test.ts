@@ -2,56 +2,26 @@
 // ends it all.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
-import { listenerEndpoints, localConfig, readConfig } from "../../../harness/envoy_config.ts";
-import { clustersOf } from "../../../harness/envoy_config.ts";
-import { freePorts, portInUse } from "../../../harness/ports.ts";
-import { startProcess, type ManagedProcess } from "../../../harness/processes.ts";
-import { fromRoot, ROOT } from "../../../harness/repository.ts";
+import { portInUse } from "../../../harness/ports.ts";
+import type { ManagedProcess } from "../../../harness/processes.ts";
+import { fromRoot } from "../../../harness/repository.ts";
+import { startDemo, START_MS, type StartedDemo } from "./started.ts";
 
-const START_MS = 60_000;
 const LIMIT = { timeout: 2 * START_MS };
 
 describe("npm start", LIMIT, () => {
-  const folder = mkdtempSync(join(tmpdir(), "start-"));
+  let started: StartedDemo;
   let demo: ManagedProcess;
-  let ports: number[];
   let url: string;
 
   before(async () => {
-    const committed = readConfig();
-    const listeners = listenerEndpoints(committed).map(({ name }) => name);
-    const clusters = clustersOf(committed)
-      .filter((cluster) => JSON.stringify(cluster).includes('"socket_address"'))
-      .map(({ name }) => name as string);
-    ports = await freePorts(listeners.length + clusters.length + 3);
-    const left = [...ports];
-    const take = (names: string[]) =>
-      Object.fromEntries(names.map((name) => [name, left.pop()!] as const));
-    const { http, userHttp, admin } = take(["http", "userHttp", "admin"]);
-    const changed = { listeners: take(listeners), clusters: take(clusters), admin };
-    const config = join(folder, "envoy.json");
-    writeFileSync(config, JSON.stringify(localConfig(changed)));
-    url = `http://127.0.0.1:${http}`;
-    demo = startProcess({
-      name: "npm start",
-      command: process.execPath,
-      args: [
-        ...["--import", "tsx", fromRoot("demo/start.ts"), "--config", config],
-        ...["--http-port", `${http}`, "--user-http-port", `${userHttp}`],
-      ],
-      cwd: ROOT,
-    });
-    await demo.waitUntil("up", START_MS, () => demo.log.includes("All parts run."));
+    started = await startDemo();
+    ({ demo, url } = started);
   });
 
-  after(async () => {
-    await demo?.stop();
-    rmSync(folder, { recursive: true });
-  });
+  after(() => started?.stop());
 
   for (const [path, service, type] of [
     ["/GetUserDubbo", "user-provider", "user"],
@@ -81,7 +51,7 @@ describe("npm start", LIMIT, () => {
 
   test("SIGTERM ends every part", async () => {
     assert.equal(await demo.stop(30_000), "exit code 0", demo.lastLines());
-    for (const port of ports) assert.equal(await portInUse(port), false, `port ${port}`);
+    for (const port of started.ports) assert.equal(await portInUse(port), false, `port ${port}`);
   });
 });
 

@@ -3,6 +3,8 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { FrameSplitter } from "../../../demo/dubbo/frame.ts";
+import { decodeRequest } from "../../../demo/dubbo/message.ts";
 import { Clock } from "../../emulator/clock.ts";
 import { Vm } from "../../emulator/emulator.ts";
 import type { Headers } from "../../emulator/http_stream.ts";
@@ -211,6 +213,79 @@ describe("propagation", () => {
     started.vm.tick();
     const [span] = spansOf(started);
     assert.equal(contextOf(connection.toUpstream), `00-${TRACE}-${span!.spanId}-01`);
+  });
+
+  /** The request's attachments as the provider sees them, and our span's id. */
+  function propagated(
+    given: Record<string, string>,
+    percentage = 0,
+  ): { seen: Record<string, string>; span: string } {
+    const spans = { sample: { percentage }, propagate: true };
+    const started = start({ otlp: OTLP, spans });
+    const connection = started.plugin.connect();
+    connection.downstream(request({ id: 1, extraAttachments: given }));
+    connection.upstream(response({ id: 1 }));
+    started.clock.advance(SECOND);
+    started.vm.tick();
+    const seen: Record<string, unknown> = {};
+    new FrameSplitter((frame) => Object.assign(seen, decodeRequest(frame).attachments)).push(
+      Buffer.from(connection.toUpstream),
+    );
+    for (const usual of ["path", "interface", "version", "timeout"]) delete seen[usual];
+    return { seen: seen as Record<string, string>, span: spansOf(started)[0]!.spanId };
+  }
+
+  test("writes B3 where the caller did, in its spelling", () => {
+    for (const [given, wanted] of [
+      [{ b3: `${TRACE}-${SPAN}-1` }, (id: string) => ({ b3: `${TRACE}-${id}-1` })],
+      [{ b3: `${SPAN}-${SPAN}-d-${SPAN}` }, (id: string) => ({ b3: `${SPAN}-${id}-d` })],
+      [
+        {
+          "X-B3-TraceId": TRACE,
+          "X-B3-SpanId": SPAN,
+          "X-B3-ParentSpanId": "00000000000000aa",
+          "X-B3-Sampled": "true",
+        },
+        (id: string) => ({
+          "X-B3-TraceId": TRACE,
+          "X-B3-SpanId": id,
+          "X-B3-ParentSpanId": SPAN,
+          "X-B3-Sampled": "1",
+        }),
+      ],
+      [
+        { "x-b3-traceid": TRACE, "x-b3-spanid": SPAN, "X-B3-Flags": "1" },
+        (id: string) => ({ "x-b3-traceid": TRACE, "x-b3-spanid": id, "X-B3-Flags": "1" }),
+      ],
+      // One form leads, and the others follow it.
+      [
+        { traceparent: SAMPLED, b3: `${SPAN}-${SPAN}-1` },
+        (id: string) => ({ b3: `${TRACE}-${id}-1` }),
+      ],
+    ] as [Record<string, string>, (id: string) => Record<string, string>][]) {
+      const { seen, span } = propagated(given);
+      const { traceparent, ...others } = seen;
+      assert.match(traceparent!, new RegExp(`^00-[0-9a-f]{32}-${span}-01$`));
+      assert.deepEqual(others, wanted(span), JSON.stringify(given));
+    }
+  });
+
+  test("leaves sw8 to SkyWalking's agents", () => {
+    const sw8 = `1-${Buffer.from(`${TRACE}.1.2`).toString("base64")}-YQ==-3-YQ==`;
+    const { seen, span } = propagated({ sw8 });
+    assert.deepEqual(seen, { sw8, traceparent: `00-${TRACE}-${span}-01` });
+  });
+
+  test("over HTTP writes B3's headers where the caller did", () => {
+    const { plugin } = start({ otlp: OTLP, spans: { ...ALL, propagate: true } });
+    const given = { "x-b3-traceid": TRACE, "x-b3-spanid": SPAN, "x-b3-sampled": "1" };
+    const headers = plugin.openStream().request(headersOf({ headers: given }));
+    const seen = Object.fromEntries(headers);
+    assert.deepEqual([seen["x-b3-traceid"], seen["x-b3-sampled"]], [TRACE, "1"]);
+    const span = seen["x-b3-spanid"]!;
+    assert.notEqual(span, SPAN);
+    assert.equal(seen.traceparent, `00-${TRACE}-${span}-01`);
+    assert.ok(!("b3" in seen) && !("x-b3-parentspanid" in seen));
   });
 
   test("on leaves a call alone that is not recorded", () => {
