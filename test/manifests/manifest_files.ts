@@ -25,8 +25,6 @@ export interface Workload {
   annotations: Record<string, string>;
   /** Volumes of its spec. */
   volumes: Json[];
-  /** What its own container istio-proxy mounts: a gateway has one, a sidecar is injected. */
-  proxyMounts: Json[];
   /** All ports that its containers state: `containerPort`, and `name` where one is given. */
   ports: Json[];
 }
@@ -35,8 +33,6 @@ export interface Workload {
 export const KUSTOMIZATION = "kustomization.yaml";
 
 const FOLDER = "manifests";
-/** How Istio's injector knows the container that is to be Envoy. */
-const PROXY = "istio-proxy";
 const WORKLOADS = ["Deployment", "StatefulSet", "DaemonSet"];
 
 /** All objects below manifests/, in the order of the files' names. Throws where YAML is malformed. */
@@ -97,9 +93,6 @@ export function workloadsOf(manifests: readonly Manifest[]): Workload[] {
         labels: metadata.labels ?? {},
         annotations: metadata.annotations ?? {},
         volumes: spec.volumes ?? [],
-        proxyMounts: containers
-          .filter(({ name }) => name === PROXY)
-          .flatMap(({ volumeMounts = [] }) => volumeMounts),
         ports: containers.flatMap(({ ports = [] }) => ports),
       };
     });

@@ -7,7 +7,7 @@
 //                           does not care, no subset
 //
 // A listener that is added answers to the listener `dubbo`, a filter in front of tcp_proxy to that of
-// the listener `dubbo_tcp`, whose cluster is Istio's business; at a gateway to that of `dubbo_tcp_routed`. One in front of the HTTP router answers to
+// the listener `dubbo_tcp`, whose cluster is Istio's business. One in front of the HTTP router answers to
 // that of the listener `triple`, but is configured like the one of `dubbo_tcp`: its routes are Istio's too,
 // and no rules choose between them. Listeners and clusters of the guard,
 // guard|20880|v2|user-provider.….local, answer to those of the guard, guard-user-provider-v2; routes may
@@ -24,7 +24,7 @@ import {
 } from "../../harness/envoy_config.ts";
 import { finding, places, type Finding } from "./findings.ts";
 import { ofKind, type Manifest } from "./manifest_files.ts";
-import { changedFilter, changesFilter, changesTcpProxy } from "./merged_filters.ts";
+import { changedFilter, changesFilter } from "./merged_filters.ts";
 import { wasmExtensionsOf, type WasmExtension } from "./wasm_extensions.ts";
 
 /** Names of the guard's listeners and clusters. */
@@ -46,10 +46,9 @@ export function checkSameChain(manifests: readonly Manifest[]): Finding[] {
 function checkFilter(manifest: Manifest, local: Json): Finding[] {
   const patches: Json[] = manifest.object.spec.configPatches;
   return patches.flatMap((change, index) => {
-    const { applyTo, match, patch } = change;
+    const { applyTo, patch } = change;
     const value = changesFilter(change) ? withoutPolicies(changedFilter(change)) : patch.value;
-    const [there, here] =
-      match?.context === "GATEWAY" ? atGateway(change, local) : counterparts(applyTo, value, local);
+    const [there, here] = counterparts(applyTo, value, local);
     return compare(manifest, `spec.configPatches[${index}].patch.value`, there, here);
   });
 }
@@ -109,16 +108,6 @@ function counterparts(applyTo: string, value: Json, local: Json): [there: unknow
     return [filter, comparable(value)];
   }
   return [comparable(tcp), comparable(value)];
-}
-
-/** The same for a patch at a gateway, which either adds our filter or changes tcp_proxy behind it. */
-function atGateway(change: Json, local: Json): [there: unknown, here: unknown] {
-  const [wasm, tcp] = named(listenersOf(local), "dubbo_tcp_routed", "listener").filter_chains[0]
-    .filters as [Json, Json];
-  const { value } = change.patch;
-  if (!changesTcpProxy(change)) return [comparable(wasm), comparable(withLocalNames(value))];
-  const { "@type": type, max_early_data_bytes } = tcp.typed_config;
-  return [{ "@type": type, max_early_data_bytes }, value.typed_config];
 }
 
 function comparable(value: Json): Json {
