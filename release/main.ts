@@ -5,7 +5,9 @@
 //   image/            the module as an OCI image layout, to be pushed to a registry
 //   image.digest      the image's digest, for a WasmPlugin's `sha256`
 //   install.yaml      what `kubectl apply -k manifests` applies, the demo included
-//   wasm-plugins.yaml the WasmPlugins with the image's digest; `url` is the user's to fill in
+//   wasm-plugins.yaml, traffic-extensions.yaml
+//                     the WasmPlugins, and the TrafficExtensions that are the same for Istio from 1.30 on,
+//                     with the image's digest; `url` is the user's to fill in
 //   observability/    dashboards and rules, where the repository has them
 //   SHA256SUMS        of all of these, for `sha256sum --check`
 //
@@ -41,7 +43,9 @@ write("dubbo.wasm", module);
 write("dubbo.cdx.json", sbomOf(sha256(module)));
 write("image.digest", `${digest}\n`);
 write("install.yaml", rendered());
-write("wasm-plugins.yaml", wasmPlugins(digest.slice("sha256:".length)));
+for (const kind of ["wasm-plugin", "traffic-extension"]) {
+  write(`${kind}s.yaml`, bothSides(kind, digest.slice("sha256:".length)));
+}
 if (existsSync(fromRoot(OBSERVABILITY))) {
   cpSync(fromRoot(OBSERVABILITY), join(folder, OBSERVABILITY), { recursive: true });
 }
@@ -64,10 +68,10 @@ function rendered(): string {
   }
 }
 
-/** The WasmPlugins of both sides, for the image with this digest. */
-function wasmPlugins(hash: string): string {
+/** The objects of this kind for both sides and for the image with this digest. */
+function bothSides(kind: string, hash: string): string {
   return ["outbound", "inbound"]
-    .map((side) => readFileSync(fromRoot(`manifests/dubbo-wasm-plugin-${side}.yaml`), "utf8"))
+    .map((side) => readFileSync(fromRoot(`manifests/dubbo-${kind}-${side}.yaml`), "utf8"))
     .map((text) => text.replace(NO_DIGEST, hash))
     .join("---\n");
 }

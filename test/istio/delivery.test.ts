@@ -23,8 +23,8 @@ const PODS = [
   PLAIN,
   "istio-ingressgateway",
 ];
-/** Alternatives to what is applied already; wasm_plugin.test.ts has them by themselves. */
-const ELSEWHERE = /dubbo-wasm-plugin-/;
+/** Alternatives to what is applied already; wasm_plugin and traffic_extension.test.ts have them by themselves. */
+const ELSEWHERE = /dubbo-(wasm-plugin|traffic-extension)-/;
 /** The listener of all Services with HTTP on this port. */
 const GRPC = "0.0.0.0_50000";
 const GATEWAY_PORT = 8080;

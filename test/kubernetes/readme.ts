@@ -20,7 +20,7 @@ export function commandsOf(page: string): string[] {
 /** The command as it is printed on the page. Throws where it is not, or no longer. */
 export function printed(page: string, command: string): string {
   if (commandsOf(page).includes(command)) return command;
-  // Commands also stand in the text, between backticks.
+  // Commands also stand in the text, as code.
   if (readFileSync(fromRoot(page), "utf8").includes(`\`${command}\``)) return command;
   throw new Error(`${page} no longer says: ${command}`);
 }

@@ -9,6 +9,7 @@
 import type { Json } from "../../harness/envoy_config.ts";
 import { finding, places, type Finding } from "./findings.ts";
 import { ofKind, type Manifest } from "./manifest_files.ts";
+import { EXTENSION_KINDS } from "./wasm_extensions.ts";
 
 const DOMAIN = "svc.cluster.local";
 const STANDING = ["PassthroughCluster", "BlackHoleCluster"];
@@ -55,7 +56,7 @@ export function checkClusters(manifests: readonly Manifest[]): Finding[] {
   const made = clustersMade(manifests);
   const message =
     "no Service, ServiceEntry, DestinationRule or patch in manifests/ makes this cluster";
-  return ["EnvoyFilter", "WasmPlugin"].flatMap((kind) =>
+  return ["EnvoyFilter", ...EXTENSION_KINDS].flatMap((kind) =>
     ofKind(manifests, kind).flatMap((manifest) =>
       clustersNamed(manifest.object)
         .filter(({ name }) => !made.has(name))

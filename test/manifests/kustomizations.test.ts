@@ -6,9 +6,10 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { fromRoot } from "../../harness/repository.ts";
 import { manifestFiles, nameOf, readKustomizations, readManifest } from "./manifest_files.ts";
+import { EXTENSION_KINDS } from "./wasm_extensions.ts";
 
 /** What is applied instead of something else, or by another tool. */
-const APART = ["IstioOperator", "WasmPlugin"];
+const APART = ["IstioOperator", ...EXTENSION_KINDS];
 
 for (const { file, object } of readKustomizations()) {
   const folder = dirname(file);

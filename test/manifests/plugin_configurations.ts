@@ -7,6 +7,7 @@ import { fromRoot } from "../../harness/repository.ts";
 import { finding, places, type Finding } from "./findings.ts";
 import { changesFilter } from "./merged_filters.ts";
 import { ofKind, type Manifest } from "./manifest_files.ts";
+import { wasmExtensionsOf } from "./wasm_extensions.ts";
 
 const SCHEMA = fromRoot("docs", "configuration.schema.json");
 const schema = JSON.parse(readFileSync(SCHEMA, "utf8")) as Json;
@@ -30,7 +31,7 @@ export function configurationOf(plugin: Json): unknown {
   return typeof value === "string" ? JSON.parse(value) : value;
 }
 
-/** Findings for plugin configurations in EnvoyFilters and WasmPlugins that break the schema. */
+/** Findings for plugin configurations in EnvoyFilters, WasmPlugins and TrafficExtensions that break the schema. */
 export function checkConfigurations(manifests: readonly Manifest[]): Finding[] {
   const all = [
     ...ofKind(manifests, "EnvoyFilter").flatMap((manifest) =>
@@ -40,10 +41,10 @@ export function checkConfigurations(manifests: readonly Manifest[]): Finding[] {
         configuration: configurationOf(plugin),
       })),
     ),
-    ...ofKind(manifests, "WasmPlugin").map((manifest) => ({
+    ...wasmExtensionsOf(manifests).map(({ manifest, path, wasm }) => ({
       manifest,
-      path: "spec.pluginConfig",
-      configuration: manifest.object.spec.pluginConfig,
+      path: `${path}.pluginConfig`,
+      configuration: wasm.pluginConfig,
     })),
   ];
   return all.flatMap(({ manifest, path, configuration }) =>

@@ -5,6 +5,7 @@ import type { Json } from "../../harness/envoy_config.ts";
 import { finding, type Finding } from "./findings.ts";
 import { ofKind, workloadsOf, type Manifest, type Workload } from "./manifest_files.ts";
 import { selectedBy } from "./selectors.ts";
+import { EXTENSION_KINDS } from "./wasm_extensions.ts";
 
 /** A port that something is meant for. */
 interface PortMatch {
@@ -58,7 +59,7 @@ function matchesOf({ kind, spec }: Json): PortMatch[] {
         })),
     );
   }
-  if (kind === "WasmPlugin") {
+  if (EXTENSION_KINDS.includes(kind)) {
     return (spec.match ?? []).flatMap(({ mode, ports = [] }: Json, index: number) =>
       ports.map(({ number }: Json, at: number) => ({
         path: `spec.match[${index}].ports[${at}].number`,

@@ -25,12 +25,13 @@ import {
 import { finding, places, type Finding } from "./findings.ts";
 import { ofKind, type Manifest } from "./manifest_files.ts";
 import { changedFilter, changesFilter } from "./merged_filters.ts";
+import { wasmExtensionsOf, type WasmExtension } from "./wasm_extensions.ts";
 
 /** Names of the guard's listeners and clusters. */
 const OF_GUARD = /^(guard|dial)\|/;
 const MESSAGE = "envoy-local.yaml says something else here:";
 
-/** Findings for places in EnvoyFilters and WasmPlugins with our filter that differ from envoy-local.yaml. */
+/** Findings for places with our filter, of whatever kind, that differ from envoy-local.yaml. */
 export function checkSameChain(manifests: readonly Manifest[]): Finding[] {
   const local = readConfig();
   const filters = ofKind(manifests, "EnvoyFilter").filter(
@@ -38,7 +39,7 @@ export function checkSameChain(manifests: readonly Manifest[]): Finding[] {
   );
   return [
     ...filters.flatMap((filter) => checkFilter(filter, local)),
-    ...ofKind(manifests, "WasmPlugin").flatMap((plugin) => checkPlugin(plugin, local)),
+    ...wasmExtensionsOf(manifests).flatMap((extension) => checkExtension(extension, local)),
   ];
 }
 
@@ -61,15 +62,15 @@ function withoutPolicies(filter: Json): Json {
   return filter;
 }
 
-function checkPlugin(manifest: Manifest, local: Json): Finding[] {
+function checkExtension({ manifest, path, wasm }: WasmExtension, local: Json): Finding[] {
   const [plugin] = wasmPlugins(named(listenersOf(local), "dubbo_tcp", "listener"));
   const there = {
     pluginConfig: plugin!.configuration.value,
     failStrategy: plugin!.failure_policy,
     pluginName: plugin!.root_id,
   };
-  const { pluginConfig, failStrategy, pluginName } = manifest.object.spec;
-  return compare(manifest, "spec", there, { pluginConfig, failStrategy, pluginName });
+  const { pluginConfig, failStrategy, pluginName } = wasm;
+  return compare(manifest, path, there, { pluginConfig, failStrategy, pluginName });
 }
 
 function compare(manifest: Manifest, path: string, there: unknown, here: unknown): Finding[] {

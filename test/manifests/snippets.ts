@@ -1,7 +1,8 @@
 // Our filter's configurations in YAML snippets of documents.
 //
 // A snippet is one if it has no keys but the schema's own at its top; else those inside of it are
-// taken: `configuration` of a Wasm filter in Envoy, `pluginConfig` of a WasmPlugin.
+// taken: `configuration` of a Wasm filter in Envoy, `pluginConfig` of a WasmPlugin
+// or TrafficExtension.
 
 import { parseAllDocuments } from "yaml";
 import { places } from "./findings.ts";

@@ -10,6 +10,7 @@ import type { Json } from "../../harness/envoy_config.ts";
 import { finding, places, type Finding } from "./findings.ts";
 import { ofKind, workloadsOf, type Manifest, type Workload } from "./manifest_files.ts";
 import { selectedBy } from "./selectors.ts";
+import { wasmExtensionsOf } from "./wasm_extensions.ts";
 
 const MOUNTS = "sidecar.istio.io/userVolumeMount";
 const VOLUMES = "sidecar.istio.io/userVolume";
@@ -22,21 +23,21 @@ export interface WasmFile {
   file: string;
 }
 
-/** All .wasm files that EnvoyFilters and WasmPlugins have sidecars load. */
+/** All .wasm files that EnvoyFilters, WasmPlugins and TrafficExtensions have sidecars load. */
 export function wasmFilesOf(manifests: readonly Manifest[]): WasmFile[] {
   const filters = ofKind(manifests, "EnvoyFilter").flatMap((manifest) =>
     [...places(manifest.object)]
       .filter(({ path }) => path.endsWith(".code.local.filename"))
       .map(({ path, value }) => ({ manifest, path, file: String(value) })),
   );
-  const plugins = ofKind(manifests, "WasmPlugin")
-    .filter(({ object }) => String(object.spec.url).startsWith("file://"))
-    .map((manifest) => ({
+  const extensions = wasmExtensionsOf(manifests)
+    .filter(({ wasm }) => String(wasm.url).startsWith("file://"))
+    .map(({ manifest, path, wasm }) => ({
       manifest,
-      path: "spec.url",
-      file: String(manifest.object.spec.url).slice("file://".length),
+      path: `${path}.url`,
+      file: String(wasm.url).slice("file://".length),
     }));
-  return [...filters, ...plugins];
+  return [...filters, ...extensions];
 }
 
 /** Findings for files that a selected workload's sidecar does not have, and malformed annotations. */

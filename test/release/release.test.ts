@@ -64,15 +64,21 @@ describe("a release", SUITE, () => {
     assert.deepEqual(plugin, file("dubbo.wasm"));
   });
 
-  test("has WasmPlugins that ask for this image", () => {
-    const plugins = parseAllDocuments(file("wasm-plugins.yaml").toString()).map((one) =>
-      one.toJS(),
-    );
-    assert.deepEqual(
-      plugins.map(({ metadata, spec }) => [metadata.name, `sha256:${spec.sha256}\n`]),
-      ["dubbo-outbound", "dubbo-inbound"].map((name) => [name, file("image.digest").toString()]),
-    );
-  });
+  for (const kind of ["WasmPlugin", "TrafficExtension"]) {
+    test(`has ${kind}s that ask for this image`, () => {
+      const name = kind === "WasmPlugin" ? "wasm-plugins.yaml" : "traffic-extensions.yaml";
+      const objects = parseAllDocuments(file(name).toString()).map((one) => one.toJS());
+      const digest = file("image.digest").toString().trim();
+      assert.deepEqual(
+        objects.map((one) => [
+          one.kind,
+          one.metadata.name,
+          `sha256:${(one.spec.wasm ?? one.spec).sha256}`,
+        ]),
+        ["dubbo-outbound", "dubbo-inbound"].map((side) => [kind, side, digest]),
+      );
+    });
+  }
 
   test("has an install.yaml that carries the module", () => {
     const objects = parseAllDocuments(file("install.yaml").toString()).map((one) => one.toJS());
