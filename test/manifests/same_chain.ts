@@ -1,10 +1,11 @@
 // Whether the manifests say what envoy-local.yaml says: what was tried on one machine is what a mesh
-// gets. Compared are filters and routes, in full; two things may differ, and are made equal first:
+// gets. Compared are filters and routes, in full; three things may differ, and are made equal first:
 //
 //   where the .wasm lies    build/dubbo.wasm there, in Istio's sidecar where it is mounted
 //   names of clusters       user-provider-v2 there, in Istio outbound|20880|v2|user-provider.….local;
 //                           version 1 is user-provider there, in Istio subset v1 or, where the caller
 //                           does not care, no subset
+//   policies                those there are to be tried with curl, those in Istio are recipes
 //
 // A listener that is added answers to the listener `dubbo`, a filter in front of tcp_proxy to that of
 // the listener `dubbo_tcp`, whose cluster is Istio's business. One in front of the HTTP router answers to
@@ -34,6 +35,7 @@ const MESSAGE = "envoy-local.yaml says something else here:";
 /** Findings for places with our filter, of whatever kind, that differ from envoy-local.yaml. */
 export function checkSameChain(manifests: readonly Manifest[]): Finding[] {
   const local = readConfig();
+  for (const plugin of wasmPlugins(local)) delete plugin.configuration?.value.policies;
   const filters = ofKind(manifests, "EnvoyFilter").filter(
     ({ object }) => wasmPlugins(object).length > 0 || object.spec.configPatches.some(changesFilter),
   );
