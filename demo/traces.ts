@@ -2,7 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { JAEGER_BINARY, startJaeger, type Jaeger } from "../harness/collectors.ts";
-import { clustersOf, wasmPlugins, type Json } from "../harness/envoy_config.ts";
+import { addCluster, wasmPlugins, type Json } from "../harness/envoy_config.ts";
 
 /** As the spans' service. */
 const SERVICE = "consumer";
@@ -21,14 +21,7 @@ export function needJaeger(): void {
 /** Starts Jaeger, and has every plugin of `config` that counts calls tell it all of them. */
 export async function startTraces(config: Json): Promise<Jaeger> {
   const jaeger = await startJaeger();
-  const address = { socket_address: { address: "127.0.0.1", port_value: jaeger.otlpPort } };
-  const endpoints = [{ lb_endpoints: [{ endpoint: { address } }] }];
-  clustersOf(config).push({
-    name: "jaeger",
-    type: "STATIC",
-    connect_timeout: "1s",
-    load_assignment: { cluster_name: "jaeger", endpoints },
-  });
+  addCluster(config, "jaeger", jaeger.otlpPort);
   config.node = { id: SERVICE, cluster: SERVICE, metadata: { LABELS: { app: SERVICE } } };
   for (const plugin of wasmPlugins(config)) {
     // The guard's plugins see the same calls again.

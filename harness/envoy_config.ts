@@ -149,6 +149,18 @@ export function clustersOf(config: Json): Json[] {
   return config.static_resources?.clusters ?? [];
 }
 
+/** Adds a cluster of one endpoint on this machine. */
+export function addCluster(config: Json, name: string, port: number): void {
+  const address = { socket_address: { address: "127.0.0.1", port_value: port } };
+  const endpoints = [{ lb_endpoints: [{ endpoint: { address } }] }];
+  clustersOf(config).push({
+    name,
+    type: "STATIC",
+    connect_timeout: "1s",
+    load_assignment: { cluster_name: name, endpoints },
+  });
+}
+
 function clusterAddresses(cluster: Json): Json[] {
   const localities: Json[] = cluster.load_assignment?.endpoints ?? [];
   const endpoints: Json[] = localities.flatMap((locality) => locality.lb_endpoints ?? []);

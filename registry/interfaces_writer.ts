@@ -3,7 +3,7 @@
 
 import type { Directory } from "./directory.ts";
 import type { Instance } from "./instance.ts";
-import { refresh } from "./refresh.ts";
+import { refreshText } from "./refresh.ts";
 import { replaceFile } from "./replace_file.ts";
 import { serviceParts } from "./service_key.ts";
 
@@ -24,15 +24,5 @@ export function writeInterfaces(
   path: string,
   log: (line: string) => void,
 ): () => void {
-  let written = "";
-  return refresh(
-    directory,
-    (services) => {
-      const text = interfacesText(services);
-      if (text === written) return;
-      replaceFile(path, text);
-      written = text;
-    },
-    log,
-  );
+  return refreshText(directory, interfacesText, (text) => replaceFile(path, text), log);
 }

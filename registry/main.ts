@@ -11,10 +11,11 @@ import { stringify } from "yaml";
 import { AdsWriter } from "./ads_writer.ts";
 import { Directory } from "./directory.ts";
 import { FilesWriter } from "./files_writer.ts";
+import type { Instance } from "./instance.ts";
 import { writeInterfaces } from "./interfaces_writer.ts";
 import { serviceEntries } from "./istio_resources.ts";
 import { readOptions, type Options } from "./options.ts";
-import { refresh } from "./refresh.ts";
+import { refreshText } from "./refresh.ts";
 import { serveState } from "./state_server.ts";
 import { ZooKeeperReader } from "./zookeeper_reader.ts";
 
@@ -108,15 +109,9 @@ function printServiceEntries(
   namespace: string,
   log: (line: string) => void,
 ): () => void {
-  let written = "";
-  return refresh(
-    directory,
-    (services) => {
-      const all = serviceEntries(services, namespace);
-      const text = all.map((one) => `---\n${stringify(one)}`).join("");
-      if (text !== written) process.stdout.write(text);
-      written = text;
-    },
-    log,
-  );
+  const textOf = (services: Map<string, Instance[]>) =>
+    serviceEntries(services, namespace)
+      .map((one) => `---\n${stringify(one)}`)
+      .join("");
+  return refreshText(directory, textOf, (text) => process.stdout.write(text), log);
 }

@@ -44,3 +44,23 @@ export function refresh(
     clearTimeout(timer);
   };
 }
+
+/** Like `refresh`, of a text: `write` gets it whenever it is another. */
+export function refreshText(
+  directory: Directory,
+  textOf: (services: Map<string, Instance[]>) => string,
+  write: (text: string) => void,
+  log: (line: string) => void,
+): () => void {
+  let written = "";
+  return refresh(
+    directory,
+    (services) => {
+      const text = textOf(services);
+      if (text === written) return;
+      write(text);
+      written = text;
+    },
+    log,
+  );
+}

@@ -8,7 +8,7 @@ import { podFromEnvironment } from "../../demo/pod.ts";
 import { recordHandlers } from "../../demo/provider.ts";
 import { USERS } from "../../demo/record.ts";
 import {
-  clustersOf,
+  addCluster,
   listenersOf,
   named,
   setPluginConfig,
@@ -72,16 +72,4 @@ export async function startTwoSides(
     if (startProvider === undefined) await users.close();
   };
   return { port: outer.dubbo, consumer, provider, stop };
-}
-
-/** Adds a cluster of one endpoint on this machine. */
-export function addCluster(config: Json, name: string, port: number): void {
-  const address = { socket_address: { address: "127.0.0.1", port_value: port } };
-  const endpoints = [{ lb_endpoints: [{ endpoint: { address } }] }];
-  clustersOf(config).push({
-    name,
-    type: "STATIC",
-    connect_timeout: "1s",
-    load_assignment: { cluster_name: name, endpoints },
-  });
 }

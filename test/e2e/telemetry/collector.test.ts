@@ -11,12 +11,11 @@ import { podFromEnvironment } from "../../../demo/pod.ts";
 import { recordHandlers } from "../../../demo/provider.ts";
 import { USERS } from "../../../demo/record.ts";
 import {
-  clustersOf,
+  addCluster,
   listenersOf,
   named,
   setPluginConfig,
   wasmPlugins,
-  type Json,
 } from "../../../harness/envoy_config.ts";
 import { freePort } from "../../../harness/ports.ts";
 import type { Request } from "../../frames/frames.ts";
@@ -39,18 +38,6 @@ const traced: Request = {
   desc: USERS.get.descriptor,
   extraAttachments: { traceparent: `00-${TRACE}-${SPAN}-01` },
 };
-
-/** Adds a cluster of one endpoint. */
-function addCluster(config: Json, name: string, port: number): void {
-  const address = { socket_address: { address: "127.0.0.1", port_value: port } };
-  const endpoints = [{ lb_endpoints: [{ endpoint: { address } }] }];
-  clustersOf(config).push({
-    name,
-    type: "STATIC",
-    connect_timeout: "1s",
-    load_assignment: { cluster_name: name, endpoints },
-  });
-}
 
 describe("telemetry", LIMIT, () => {
   let lab: Lab;
