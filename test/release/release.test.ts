@@ -77,6 +77,11 @@ describe("a release", SUITE, () => {
         ]),
         ["dubbo-outbound", "dubbo-inbound"].map((side) => [kind, side, digest]),
       );
+      const { version } = JSON.parse(readFileSync(fromRoot("package.json"), "utf8"));
+      for (const one of objects) {
+        const { url } = one.spec.wasm ?? one.spec;
+        assert.ok(url.endsWith(`:${version}`), url);
+      }
     });
   }
 
