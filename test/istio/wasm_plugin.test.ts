@@ -5,28 +5,28 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { startProcess, type ManagedProcess } from "../../harness/processes.ts";
+import type { ManagedProcess } from "../../harness/processes.ts";
 import { fromRoot } from "../../harness/repository.ts";
-import { Expected, sumOf } from "../e2e/envoy_series.ts";
+import { sumOf } from "../e2e/envoy_series.ts";
 import { callTimes, startCalling } from "./lab/calling.ts";
-import { istioCommand } from "./lab/commands.ts";
 import { withoutFilter, withoutMounts } from "./lab/deployments.ts";
 import { namesWithWasm, stateOf } from "./lab/envoy_state.ts";
 import { eventually } from "./lab/eventually.ts";
 import type { KubernetesObject } from "./lab/kubernetes.ts";
 import { kustomized, manifest } from "./lab/manifests.ts";
 import { startMesh, type Mesh } from "./lab/mesh.ts";
-import { HOST } from "./lab/network.ts";
-import { awaitSeries, seriesOf } from "./lab/series.ts";
+import { seriesOf } from "./lab/series.ts";
+import {
+  assertCountsOnBothSides,
+  BLUE,
+  BY_NAME,
+  IMAGE_URL,
+  PUSH_MS,
+  served,
+  startRegistry,
+} from "./lab/wasm_image.ts";
 
 const SUITE = { timeout: 240_000 };
-/** lab/istio.yaml has it as a registry without TLS. */
-const REGISTRY = `${HOST}:5000`;
-const IMAGE = "dubbo-wasm-filter:0.2.0";
-const BY_NAME = "user-provider:20880";
-const BLUE = "user-provider-blue-0";
-const USERS = { interface: "com.k8s.User.UserProvider", method: "GetUser" };
-const PUSH_MS = 30_000;
 const CALLS = 30;
 
 describe("the filter as a WasmPlugin", SUITE, () => {
@@ -37,13 +37,9 @@ describe("the filter as a WasmPlugin", SUITE, () => {
   before(async () => {
     const objects = await kustomized("manifests");
     mesh = await startMesh({ objects: objects.filter(({ kind }) => kind !== "EnvoyFilter") });
-    registry = startProcess({
-      name: "registry",
-      command: istioCommand("registry"),
-      args: ["-listen", REGISTRY, "-image", IMAGE, "-wasm", fromRoot("manifests", "dubbo.wasm")],
-    });
-    const { log } = await served(registry);
-    digest = log.trim().slice("sha256:".length);
+    registry = startRegistry("-wasm", fromRoot("manifests", "dubbo.wasm"));
+    await served(registry);
+    digest = registry.log.trim().slice("sha256:".length);
 
     for (const name of ["comsumer-blue", "user-provider-blue"]) {
       mesh.apply(withoutMounts(mesh.object("Deployment", name)));
@@ -72,30 +68,8 @@ describe("the filter as a WasmPlugin", SUITE, () => {
   });
 
   test("pulled from a registry it counts on both sides, without a mount", async () => {
-    mesh.apply(...pluginsOf({ url: `oci://${REGISTRY}/${IMAGE}`, sha256: digest }));
-    await mesh.istiod.settled();
-    const [consumer, provider] = [mesh.pod("comsumer-blue"), mesh.pod("user-provider-blue")];
-    for (const pod of [consumer, provider]) {
-      await eventually(
-        "the module is there",
-        async () => namesWithWasm(await stateOf(pod)).length > 0,
-      );
-      assert.deepEqual((await stateOf(pod)).problems, []);
-    }
-    const outcomes = await callTimes(consumer, { dubbo: BY_NAME }, CALLS);
-    assert.deepEqual(
-      outcomes,
-      Array.from({ length: CALLS }, () => BLUE),
-    );
-    for (const [pod, side] of [
-      [consumer, "consumer"],
-      [provider, "provider"],
-    ] as const) {
-      const responses = { "OK success": CALLS };
-      const calls = { twoway: CALLS, responses, requestBytes: 1, responseBytes: 1 };
-      await awaitSeries(pod, new Expected(side).connections(1).calls(USERS, calls));
-    }
-    assert.deepEqual(mesh.istiod.problems(), []);
+    mesh.apply(...pluginsOf({ url: IMAGE_URL, sha256: digest }));
+    await assertCountsOnBothSides(mesh, CALLS);
   });
 
   test("who is not selected gets none", async () => {
@@ -122,12 +96,6 @@ describe("the filter as a WasmPlugin", SUITE, () => {
     assert.deepEqual([...open.failures, ...fresh.failures], []);
   });
 });
-
-/** Resolved with the registry once it has printed the image's digest. */
-async function served(registry: ManagedProcess): Promise<ManagedProcess> {
-  await registry.waitUntil("ready", PUSH_MS, () => /^sha256:\w+$/m.test(registry.log));
-  return registry;
-}
 
 /** Both WasmPlugins of manifests/ with these fields changed. */
 function pluginsOf(changes: { url?: string; sha256?: string }): KubernetesObject[] {
