@@ -194,9 +194,7 @@ function callerBox(
   width: number,
   i: number,
 ): Update {
-  const [box, line] = [svg("g", { class: "box" }), svg("text", { class: "small" })];
-  box.append(...boxParts(name, x, y, width, line));
-  group.append(box);
+  const { line } = namedBox(group, name, x, y, width);
   return ({ callers }) => say(line, callers[i]!.rate > 0 ? "calling" : "silent");
 }
 
@@ -208,9 +206,7 @@ function providerBox(
   width: number,
   i: number,
 ): Update {
-  const [box, line] = [svg("g", { class: "box" }), svg("text", { class: "small" })];
-  box.append(...boxParts(name, x, y, width, line));
-  group.append(box);
+  const { box, line } = namedBox(group, name, x, y, width);
   return ({ providers }) => {
     const { unreachable, connections } = providers[i]!;
     set(box, "class", `box${unreachable ? " broken" : ""}`);
@@ -218,20 +214,22 @@ function providerBox(
   };
 }
 
-function boxParts(name: string, x: number, y: number, width: number, line: SVGTextElement) {
-  const top = y - BOX.height / 2;
+/** A box with its name, and an empty line below it to say something in. */
+function namedBox(group: SVGGElement, name: string, x: number, y: number, width: number) {
+  const box = svg("g", { class: "box" });
+  const line = svg("text", { class: "small", x: x + 14, y: y + 15 });
   const shown = cut(name, Math.floor((width - 22) / CHARACTER));
-  set(line, "x", `${x + 14}`);
-  set(line, "y", `${y + 15}`);
   const rect = svg("rect", {
     x: x + 0.75,
-    y: top,
+    y: y - BOX.height / 2,
     width: width - 1.5,
     height: BOX.height,
     rx: BOX.radius,
   });
   const text = svg("text", { class: "name", x: x + 14, y: y - 3 }, shown);
-  return [rect, text, line, svg("title", {}, name)];
+  box.append(rect, text, line, svg("title", {}, name));
+  group.append(box);
+  return { box, line };
 }
 
 function filterBox(
