@@ -78,6 +78,7 @@ export function proxy_on_new_connection(id: u32): u32 {
 export function proxy_on_downstream_data(id: u32, size: u32, endOfStream: u32): u32 {
   const connection = connectionOf(id);
   if (!connection) return CONTINUE;
+  connection.noteBytes(size);
   if (endOfStream != 0) connection.onDownstreamEnd();
   const routed = connection.asRouted;
   if (routed != 0) {
@@ -91,6 +92,7 @@ export function proxy_on_downstream_data(id: u32, size: u32, endOfStream: u32): 
 export function proxy_on_upstream_data(id: u32, size: u32, endOfStream: u32): u32 {
   const connection = connectionOf(id);
   if (!connection) return CONTINUE;
+  connection.noteBytes(size);
   connection.onUpstreamData(size, endOfStream != 0);
   if (endOfStream != 0) connection.onEnd(ClosedBy.LOCAL);
   return CONTINUE;

@@ -82,6 +82,8 @@ export class Connection {
   private calls: InFlightList = new InFlightList();
   private closedBy: ClosedBy = ClosedBy.UNKNOWN;
   protected isPassedThrough: bool = false;
+  /** Whether a byte has come from either side. */
+  private isUsed: bool = false;
   /** The beginning of an answer, where answers are guarded. */
   private heldAnswer: HeldFrame | null = null;
   /** Where the connection is closed once its client has left. */
@@ -114,6 +116,11 @@ export class Connection {
   /** The host's number of the connection. */
   get contextId(): u32 {
     return this.hash;
+  }
+
+  /** A data callback brings `size` bytes; 0 where it only tells of an end. */
+  noteBytes(size: u32): void {
+    if (size != 0) this.isUsed = true;
   }
 
   /** Takes in `size` bytes that the client has sent; call it in `proxy_on_downstream_data` only. */
@@ -172,6 +179,7 @@ export class Connection {
       this.endHalf(this.upstream);
     }
     this.endCalls(plugin.ledger.ending.unanswered(this.closedBy));
+    if (!this.isUsed) plugin.add(Metric.UNUSED_CONNECTIONS, 1, this.closedBy);
     plugin.add(Metric.CONNECTIONS_ACTIVE, -1);
     plugin.flush();
     this.downstream.free();
