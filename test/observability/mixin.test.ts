@@ -5,11 +5,12 @@ import { readFileSync, readdirSync } from "node:fs";
 import { describe, test } from "node:test";
 import { fromRoot } from "../../harness/repository.ts";
 import { DASHBOARDS } from "../../observability/dashboards.ts";
+import { NAME_RULES } from "../../observability/dubbo_names.ts";
 import { mixinFiles } from "../../observability/files.ts";
 import { RULES } from "../../observability/rules.ts";
 import { ALL_LABELS, METRICS } from "../tables/definitions.ts";
 
-const RULE_LIST = RULES.groups.flatMap(({ rules }) => rules);
+const RULE_LIST = [...RULES.groups, ...NAME_RULES.groups].flatMap(({ rules }) => rules);
 const EXPRESSIONS = [
   ...RULE_LIST.map(({ expr }) => expr),
   ...Object.values(DASHBOARDS).flatMap(({ panels }) =>
@@ -17,7 +18,11 @@ const EXPRESSIONS = [
   ),
 ];
 const NAMES = new Set([
-  ...METRICS.map(({ name, type }) => (type === "histogram" ? `${name}milliseconds_bucket` : name)),
+  ...METRICS.flatMap(({ name, type }) =>
+    type === "histogram"
+      ? ["bucket", "sum", "count"].map((part) => `${name}milliseconds_${part}`)
+      : [name],
+  ),
   ...ALL_LABELS,
 ]);
 

@@ -32,20 +32,31 @@ function checkExpressions(expressions: string[]): { code: number | null; said: s
 }
 
 describe("promtool reads", () => {
-  test("the rules", () => {
-    const { code, said } = promtool(
-      "check",
-      "rules",
-      fromRoot("observability/prometheus_rules_out/dubbo.yaml"),
-    );
-    assert.equal(code, 0, said);
-  });
+  for (const file of ["dubbo.yaml", "dubbo-names.yaml"]) {
+    test(`the rules of ${file}`, () => {
+      const { code, said } = promtool(
+        "check",
+        "rules",
+        fromRoot("observability/prometheus_rules_out", file),
+      );
+      assert.equal(code, 0, said);
+    });
+  }
 
   test("the cases of each alert, which come out as expected", () => {
     const { code, said } = promtool(
       "test",
       "rules",
       fromRoot("test/observability/rules_test.yaml"),
+    );
+    assert.equal(code, 0, said);
+  });
+
+  test("Dubbo's own names, which come out as Dubbo counts", () => {
+    const { code, said } = promtool(
+      "test",
+      "rules",
+      fromRoot("test/observability/dubbo_names_test.yaml"),
     );
     assert.equal(code, 0, said);
   });

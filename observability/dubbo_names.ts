@@ -1,0 +1,95 @@
+// Recording rules that make Dubbo's own series of the filter's, so that dashboards of Dubbo's, such as
+// Grafana's 18469, open on what sidecars count. A file of their own: who has both Dubbo's metrics and
+// these would see each call twice.
+//
+// Dubbo's names: dubbo-metrics' MetricsKey, with dots as underscores; its labels: application_name,
+// interface, method, group, version. Dubbo's series name the application that they come from, so here it
+// is the one beside the sidecar: its label `app` where the scrape keeps it, else its job, and before a
+// consumer what it says of itself (dubbo_application).
+
+import type { Rule } from "./rules.ts";
+
+type Side = "provider" | "consumer";
+
+/** What Dubbo calls a label, and where it is found here; a later one has the word over an earlier. */
+const LABELS: [label: string, ours: string][] = [
+  ["application_name", "job"],
+  ["application_name", "app"],
+  ["interface", "dubbo_interface"],
+  ["method", "dubbo_method"],
+  ["group", "dubbo_group"],
+  ["version", "dubbo_version"],
+];
+const OWN_NAME: [label: string, ours: string] = ["application_name", "dubbo_application"];
+const BY = "namespace, application_name, interface, method, group, version";
+const WINDOW = "1m";
+const QUANTILES = [50, 90, 95, 99];
+
+const COUNTERS: [name: string, ours: string][] = [
+  ["requests_total", "dubbo_requests_total"],
+  ["requests_succeed_total", 'dubbo_responses_total{dubbo_outcome="success"}'],
+  ["requests_business_failed_total", 'dubbo_responses_total{dubbo_outcome="exception"}'],
+  [
+    "requests_timeout_total",
+    'dubbo_responses_total{dubbo_status=~"SERVER_TIMEOUT|CLIENT_TIMEOUT"}',
+  ],
+  [
+    "requests_limit_total",
+    'dubbo_responses_total{dubbo_status="SERVER_THREADPOOL_EXHAUSTED_ERROR"}',
+  ],
+  ["requests_processing_total", "dubbo_requests_active"],
+];
+
+/** A series on one side, with Dubbo's labels. */
+function named(series: string, side: Side): string {
+  const labels = side === "consumer" ? [...LABELS, OWN_NAME] : LABELS;
+  return labels.reduce(
+    (expr, [label, ours]) => `label_replace(${expr}, "${label}", "$1", "${ours}", "(.+)")`,
+    series,
+  );
+}
+
+/** A selector with one more condition. */
+function on(side: Side, series: string, window = ""): string {
+  const condition = `dubbo_side="${side}"`;
+  const selected = series.endsWith("}")
+    ? `${series.slice(0, -1)}, ${condition}}`
+    : `${series}{${condition}}`;
+  return selected + window;
+}
+
+function sum(side: Side, expr: string, by = BY): string {
+  return `sum by (${by}) (${named(expr, side)})`;
+}
+
+function rulesOf(side: Side): Rule[] {
+  const duration = "dubbo_request_duration_milliseconds";
+  const rate = (series: string) => `rate(${on(side, series, `[${WINDOW}]`)})`;
+  const failed = [
+    on(side, 'dubbo_responses_total{dubbo_outcome=~"error|exception"}'),
+    on(side, "dubbo_unanswered_requests_total"),
+  ].join(" or ");
+  const rules: [name: string, expr: string][] = [
+    ...COUNTERS.map(([name, ours]): [string, string] => [name, sum(side, on(side, ours))]),
+    ["requests_failed_total", sum(side, failed)],
+    ["qps_total", sum(side, rate("dubbo_requests_total"))],
+    [
+      "rt_avg_milliseconds_aggregate",
+      `${sum(side, rate(`${duration}_sum`))} / (${sum(side, rate(`${duration}_count`))} > 0)`,
+    ],
+    ...QUANTILES.map((q): [string, string] => {
+      const buckets = sum(side, rate(`${duration}_bucket`), `le, ${BY}`);
+      return [`rt_milliseconds_p${q}`, `histogram_quantile(${q / 100}, ${buckets})`];
+    }),
+  ];
+  return rules.map(([name, expr]) => ({ record: `dubbo_${side}_${name}`, expr }));
+}
+
+/** What is written into prometheus_rules_out/dubbo-names.yaml. */
+export const NAME_RULES = {
+  groups: (["provider", "consumer"] as const).map((side) => ({
+    name: `dubbo.names.${side}`,
+    interval: "15s",
+    rules: rulesOf(side),
+  })),
+};
