@@ -1,13 +1,9 @@
 // The few things that the program asks of a Kubernetes API server: its own ServiceEntries and one Lease, in
 // one namespace. As whom is what a Pod's ServiceAccount says, or KUBECONFIG, as with kubectl.
+//
+// Kubernetes' client is a large one, and is loaded by who needs it alone.
 
-import {
-  ApiException,
-  CustomObjectsApi,
-  KubeConfig,
-  PatchStrategy,
-  setHeaderOptions,
-} from "@kubernetes/client-node";
+import type { ApiException } from "@kubernetes/client-node";
 import { OWNER, type KubernetesObject } from "./istio_resources.ts";
 import type { Lease, LeaseStore } from "./lease.ts";
 
@@ -21,16 +17,25 @@ const LEASES = { group: "coordination.k8s.io", version: "v1", plural: "leases" }
 const PAGE = 500;
 const NOT_FOUND = 404;
 
+type Client = typeof import("@kubernetes/client-node");
+type Objects = InstanceType<Client["CustomObjectsApi"]>;
+
 /** One namespace of one API server. */
 export class KubernetesApi implements LeaseStore {
-  readonly #api: CustomObjectsApi;
+  readonly #client: Client;
+  readonly #api: Objects;
   readonly #namespace: string;
 
-  /** Throws where neither a Pod nor KUBECONFIG says where the API server is. */
-  constructor(namespace: string) {
-    const config = new KubeConfig();
+  /** Rejects where neither a Pod nor KUBECONFIG says where the API server is. */
+  static async load(namespace: string): Promise<KubernetesApi> {
+    return new KubernetesApi(await import("@kubernetes/client-node"), namespace);
+  }
+
+  private constructor(client: Client, namespace: string) {
+    const config = new client.KubeConfig();
     config.loadFromDefault();
-    this.#api = config.makeApiClient(CustomObjectsApi);
+    this.#client = client;
+    this.#api = config.makeApiClient(client.CustomObjectsApi);
     this.#namespace = namespace;
   }
 
@@ -58,6 +63,7 @@ export class KubernetesApi implements LeaseStore {
 
   /** Has a ServiceEntry be so, by server-side apply; fields that others took are the program's again. */
   async apply(entry: KubernetesObject): Promise<void> {
+    const { PatchStrategy, setHeaderOptions } = this.#client;
     await said(
       this.#api.patchNamespacedCustomObject(
         {
@@ -82,7 +88,7 @@ export class KubernetesApi implements LeaseStore {
         name,
       });
     } catch (error) {
-      if (!(error instanceof ApiException && error.code === NOT_FOUND)) throw plain(error);
+      if ((error as Partial<ApiException<unknown>>).code !== NOT_FOUND) throw plain(error);
     }
   }
 
@@ -115,11 +121,12 @@ async function said(answer: Promise<unknown>): Promise<any> {
 }
 
 // The client's own message is of many lines, with all headers.
-function plain(error: unknown): Error {
-  if (!(error instanceof ApiException)) return error as Error;
+function plain(thrown: unknown): Error {
+  const error = thrown as Error & Partial<ApiException<unknown>>;
+  if (typeof error.code !== "number") return error;
   let message = String(error.body);
   try {
-    const body = typeof error.body === "string" ? JSON.parse(error.body) : error.body;
+    const body: any = typeof error.body === "string" ? JSON.parse(error.body) : error.body;
     message = body.message ?? message;
   } catch {
     // It is no JSON, and said as it is.

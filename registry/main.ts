@@ -15,6 +15,7 @@ import type { Instance } from "./instance.ts";
 import { writeInterfaces } from "./interfaces_writer.ts";
 import { serviceEntries } from "./istio_resources.ts";
 import { IstioWriter } from "./istio_writer.ts";
+import { KubernetesApi } from "./kubernetes_api.ts";
 import { readOptions, type Options } from "./options.ts";
 import type { Reader } from "./reader.ts";
 import { readers } from "./readers.ts";
@@ -105,14 +106,12 @@ async function serve(
   log(`ads ${options.ads}: serves ${directory.services().size} services`);
 }
 
-// Loaded only where it is needed: Kubernetes' client is a large one.
 async function istioWriter(
   options: Options,
   directory: Directory,
   log: (line: string) => void,
 ): Promise<IstioWriter> {
-  const { KubernetesApi } = await import("./kubernetes_api.ts");
-  return new IstioWriter(directory, new KubernetesApi(options.istio), {
+  return new IstioWriter(directory, await KubernetesApi.load(options.istio), {
     namespace: options.istio,
     emptyProtectionMs: options.empty_protection_ms,
     log,

@@ -53,7 +53,7 @@ export async function startProgramStage(
   ...options: string[]
 ): Promise<ProgramStage> {
   const [ads, http, admin, port] = (await freePorts(4)) as [number, number, number, number];
-  const args = ["--import", "tsx", fromRoot("registry", "main.ts")];
+  const args = [fromRoot("harness/run.mjs"), "registry/main.ts"];
   args.push("--ads", `127.0.0.1:${ads}`, "--http", `127.0.0.1:${http}`, ...options);
   const program = startProcess({ name: "registry", command: process.execPath, args, cwd: ROOT });
   t.after(() => program.stop());
