@@ -1,6 +1,6 @@
 // Which interfaces a revision of an application serves: from the registry, or by asking a provider.
 //
-//   remote   /<root>/metadata/<application>/<revision>, JSON
+//   remote   JSON, where the registry keeps it
 //   local    org.apache.dubbo.metadata.MetadataService:1.0.0, group <application>, of the instance itself
 //
 // A revision never changes, so each is learnt once, whichever instance tells it.
@@ -12,7 +12,6 @@ import {
   type ApplicationInstance,
   type ServiceInfo,
 } from "./application_instance.ts";
-import type { ZooKeeperSession } from "./zookeeper_session.ts";
 
 const SERVICE = "org.apache.dubbo.metadata.MetadataService";
 const SERVICE_VERSION = "1.0.0";
@@ -25,15 +24,13 @@ const MAX_REVISIONS = 10_000;
 
 /** All revisions of one registry. */
 export class ApplicationMetadata {
-  readonly #session: ZooKeeperSession;
-  readonly #root: string;
+  readonly #read: (one: ApplicationInstance) => Promise<string>;
   readonly #known = new Map<string, ServiceInfo[]>();
   readonly #asked = new Map<string, Promise<ServiceInfo[]>>();
 
-  /** @param root the node above "metadata", without slashes */
-  constructor(session: ZooKeeperSession, root: string) {
-    this.#session = session;
-    this.#root = root;
+  /** @param read what the registry has of a revision, as JSON; rejects where it has nothing */
+  constructor(read: (one: ApplicationInstance) => Promise<string>) {
+    this.#read = read;
   }
 
   /**
@@ -57,7 +54,7 @@ export class ApplicationMetadata {
         await other.catch(() => {});
         continue;
       }
-      const asked = one.storage === "remote" ? this.#read(one) : ask(one);
+      const asked = one.storage === "remote" ? this.#remote(one) : ask(one);
       this.#asked.set(key, asked);
       try {
         this.#learn(key, await asked);
@@ -76,11 +73,8 @@ export class ApplicationMetadata {
     this.#known.set(key, services);
   }
 
-  async #read({ application, revision }: ApplicationInstance): Promise<ServiceInfo[]> {
-    const path = `/${this.#root}/metadata/${application}/${revision}`;
-    const text = await this.#session.read(path);
-    if (text === undefined) throw new Error(`${path} is not there`);
-    return serviceInfos(JSON.parse(text));
+  async #remote(one: ApplicationInstance): Promise<ServiceInfo[]> {
+    return serviceInfos(JSON.parse(await this.#read(one)));
   }
 }
 

@@ -4,7 +4,7 @@
 //   npm run --silent registry -- --zookeeper 127.0.0.1:2181 --istio dubbo --dry-run --once
 //
 // Options: configuration.schema.json, and --config <file of these>, --once (read, write, end; serve nobody),
-// --dry-run (ServiceEntries to standard output; the log then goes to standard error).
+// --dry-run (ServiceEntries to standard output, not to an API server; the log then goes to standard error).
 // Exit code 2 where an option is wrong or a file cannot be written.
 
 import { stringify } from "yaml";
@@ -14,10 +14,16 @@ import { FilesWriter } from "./files_writer.ts";
 import type { Instance } from "./instance.ts";
 import { writeInterfaces } from "./interfaces_writer.ts";
 import { serviceEntries } from "./istio_resources.ts";
+import { IstioWriter } from "./istio_writer.ts";
+import { KubernetesApi } from "./kubernetes_api.ts";
 import { readOptions, type Options } from "./options.ts";
+import type { Reader } from "./reader.ts";
+import { readers } from "./readers.ts";
 import { refreshText } from "./refresh.ts";
 import { serveState } from "./state_server.ts";
-import { ZooKeeperReader } from "./zookeeper_reader.ts";
+
+/** Ends a part. */
+type End = () => void | Promise<void>;
 
 try {
   await run(readOptions(process.argv.slice(2)));
@@ -32,75 +38,84 @@ async function run(options: Options): Promise<void> {
     out.write(JSON.stringify({ time: new Date().toISOString(), message }) + "\n");
   };
   const directory = new Directory();
-  const reader = new ZooKeeperReader(directory, {
-    servers: options.zookeeper,
-    root: options.root,
-    services: options.services,
-    registerMode: options.register_mode,
-    sessionTimeoutMs: options.session_timeout_ms,
-    emptyProtectionMs: options.empty_protection_ms,
-    log,
-  });
-  const ends = [() => reader.close(), () => directory.close()];
-  const end = () => {
-    for (const one of ends) one();
+  const reader = readers(directory, options, log);
+  const ends: End[] = [() => reader.close(), () => directory.close()];
+  const end = async () => {
+    for (const one of ends) await one();
     process.exit(0);
   };
-  process.once("SIGTERM", end);
-  process.once("SIGINT", end);
+  process.once("SIGTERM", () => void end());
+  process.once("SIGINT", () => void end());
   if (options.once) {
     await reader.listed;
     write(options, directory, log);
-    end();
+    await end();
   }
   await serve(options, directory, reader, log, ends);
 }
 
 // The writers that keep something up to date; returns what ends them.
-function write(
-  options: Options,
-  directory: Directory,
-  log: (line: string) => void,
-): (() => void)[] {
-  const ends: (() => void)[] = [];
+function write(options: Options, directory: Directory, log: (line: string) => void): End[] {
+  const ends: End[] = [];
   if (options.files !== "") {
     const files = new FilesWriter(directory, options.files, log);
     files.start();
     ends.push(() => files.close());
   }
   if (options.interfaces !== "") ends.push(writeInterfaces(directory, options.interfaces, log));
-  if (options.istio !== "") ends.push(printServiceEntries(directory, options.istio, log));
+  if (options.istio !== "" && options.dryRun) {
+    ends.push(printServiceEntries(directory, options.istio, log));
+  }
   return ends;
 }
 
 async function serve(
   options: Options,
   directory: Directory,
-  reader: ZooKeeperReader,
+  reader: Reader,
   log: (message: string) => void,
-  ends: (() => void)[],
+  ends: End[],
 ): Promise<void> {
   const writer = new AdsWriter(directory, {
     address: options.ads,
     routeConfig: options.route_config,
     log,
   });
+  const istio =
+    options.istio === "" || options.dryRun ? undefined : await istioWriter(options, directory, log);
   let ready = false;
   const state = await serveState(options.http, () => ({
     ready,
     directory,
     reader: reader.state,
     ads: writer.state,
+    istio: istio?.state,
   }));
   ends.push(
     () => writer.close(),
-    () => state.close(),
+    () => void state.close(),
   );
   await reader.listed;
   await writer.start();
   ends.push(...write(options, directory, log));
+  if (istio !== undefined) {
+    istio.start();
+    ends.unshift(() => istio.close());
+  }
   ready = true;
   log(`ads ${options.ads}: serves ${directory.services().size} services`);
+}
+
+async function istioWriter(
+  options: Options,
+  directory: Directory,
+  log: (line: string) => void,
+): Promise<IstioWriter> {
+  return new IstioWriter(directory, await KubernetesApi.load(options.istio), {
+    namespace: options.istio,
+    emptyProtectionMs: options.empty_protection_ms,
+    log,
+  });
 }
 
 // All of them, as one stream of YAML documents, whenever one is another.

@@ -73,8 +73,9 @@ export function readOptions(args: string[]): Options {
   const all = options as unknown as Options;
   const { zookeeper, istio, dryRun, once, files, interfaces } = all;
   if (zookeeper === "") checked("--zookeeper", "", properties.zookeeper!);
-  if (istio !== "" && !dryRun)
-    throw new Error("--istio takes --dry-run: no API server is written to");
+  if (once && istio !== "" && !dryRun) {
+    throw new Error("--once --istio takes --dry-run: it waits for no turn to write");
+  }
   if (once && files === "" && interfaces === "" && istio === "") {
     throw new Error("--once takes --files, --interfaces or --istio: it serves no Envoy");
   }

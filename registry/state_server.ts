@@ -4,7 +4,8 @@
 import { createServer, type Server } from "node:http";
 import type { AdsState } from "./ads_writer.ts";
 import type { Directory } from "./directory.ts";
-import type { ReaderState } from "./zookeeper_reader.ts";
+import type { IstioState } from "./istio_writer.ts";
+import type { ReaderState } from "./reader.ts";
 
 /** What is told. */
 export interface State {
@@ -12,6 +13,8 @@ export interface State {
   directory: Directory;
   reader: ReaderState;
   ads: AdsState;
+  /** Undefined where no API server is written to. */
+  istio: IstioState | undefined;
 }
 
 /** Listens on host:port; rejects where that cannot be. */
@@ -34,15 +37,15 @@ export async function serveState(address: string, state: () => State): Promise<S
   return server;
 }
 
-function exposition({ directory, reader, ads }: State): string {
+function exposition({ directory, reader, ads, istio }: State): string {
   const services = directory.services();
   const instances = [...services.values()].reduce((sum, all) => sum + all.length, 0);
   const rows: [name: string, type: "gauge" | "counter", value: number, help: string][] = [
     ["services", "gauge", services.size, "services that are or were registered"],
     ["instances", "gauge", instances, "instances of all services"],
-    ["connected", "gauge", Number(reader.connected), "1 with a session in the registry"],
-    ["connections_total", "counter", reader.connections, "connections to the registry"],
-    ["sessions_expired_total", "counter", reader.expired, "sessions that the registry ended"],
+    ["connected", "gauge", reader.connected, "registries with which there is a session"],
+    ["connections_total", "counter", reader.connections, "connections to registries"],
+    ["sessions_expired_total", "counter", reader.expired, "sessions that a registry ended"],
     ["unreadable", "gauge", reader.unreadable, "registered nodes that are no provider's"],
     ["rules", "gauge", directory.rules, "overrides and tags of operators"],
     ["unreadable_rules", "gauge", reader.unreadableRules, "rules that could not be read"],
@@ -52,6 +55,20 @@ function exposition({ directory, reader, ads }: State): string {
     ["ads_resources_total", "counter", ads.resources, "resources in these"],
     ["ads_refusals_total", "counter", ads.refusals, "responses that an Envoy refused"],
   ];
+  if (istio !== undefined) {
+    rows.push(
+      ["istio_leader", "gauge", istio.leader, "1 in the copy that writes ServiceEntries"],
+      [
+        "istio_entries",
+        "gauge",
+        istio.entries,
+        "ServiceEntries that are there, as the writer knows",
+      ],
+      ["istio_applied_total", "counter", istio.applied, "ServiceEntries applied"],
+      ["istio_removed_total", "counter", istio.removed, "ServiceEntries removed"],
+      ["istio_failures_total", "counter", istio.failures, "times that the API server refused"],
+    );
+  }
   const lines = rows.map(([name, type, value, help]) => {
     const full = `dubbo_registry_${name}`;
     return `# HELP ${full} ${help}\n# TYPE ${full} ${type}\n${full} ${value}\n`;

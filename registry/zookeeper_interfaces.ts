@@ -3,9 +3,10 @@
 //   /<root>/<interface>/providers/<percent-encoded URL>      ephemeral: gone with the provider's session
 
 import { INTERFACE_LEVEL, type Directory } from "./directory.ts";
+import { KnownList } from "./empty_protection.ts";
 import type { Instance } from "./instance.ts";
 import { instanceOf } from "./provider_url.ts";
-import { KnownList, type Watch, type ZooKeeperSession } from "./zookeeper_session.ts";
+import type { Watch, ZooKeeperSession } from "./zookeeper_session.ts";
 
 /** Nodes below the root that are no interfaces: the application level's and the rules'. */
 export const NOT_INTERFACES = new Set(["config", "mapping", "metadata"]);

@@ -1,10 +1,11 @@
 // Reads all that a ZooKeeper ensemble knows of Dubbo's providers, at the levels that are asked for.
 
 import type { Directory } from "./directory.ts";
+import type { Reader, ReaderState } from "./reader.ts";
 import { ZooKeeperApplications } from "./zookeeper_applications.ts";
 import { ZooKeeperInterfaces } from "./zookeeper_interfaces.ts";
 import { ZooKeeperRules } from "./zookeeper_rules.ts";
-import { ZooKeeperSession, type SessionOptions, type SessionState } from "./zookeeper_session.ts";
+import { ZooKeeperSession, type SessionOptions } from "./zookeeper_session.ts";
 
 /** Dubbo's own words (dubbo.application.register-mode): which levels are read. */
 export const REGISTER_MODES = ["all", "interface", "instance"] as const;
@@ -19,15 +20,8 @@ export interface ZooKeeperOptions extends SessionOptions {
   registerMode: RegisterMode;
 }
 
-/** How the reader is doing, for /metrics. */
-export interface ReaderState extends SessionState {
-  /** Nodes that are no provider's, and interfaces of such that are none, as they are now. */
-  unreadable: number;
-  unreadableRules: number;
-}
-
 /** One ensemble; it reads from its construction to `close`. */
-export class ZooKeeperReader {
+export class ZooKeeperReader implements Reader {
   readonly #session: ZooKeeperSession;
   readonly #levels: (ZooKeeperInterfaces | ZooKeeperApplications)[] = [];
   readonly #rules: ZooKeeperRules;
@@ -52,7 +46,14 @@ export class ZooKeeperReader {
 
   get state(): ReaderState {
     const unreadable = this.#levels.reduce((sum, level) => sum + level.unreadable, 0);
-    return { ...this.#session.state, unreadable, unreadableRules: this.#rules.unreadable };
+    const { state, emptyListsKept } = this.#session;
+    return {
+      ...state,
+      connected: Number(state.connected),
+      emptyListsKept,
+      unreadable,
+      unreadableRules: this.#rules.unreadable,
+    };
   }
 
   /** Ends the session. What was read stays in the directory. */

@@ -5,11 +5,12 @@
 //   /<root>/<interface>/configurators/<percent-encoded override:// URL>   override_url.ts
 
 import type { Directory } from "./directory.ts";
+import { KnownList } from "./empty_protection.ts";
 import { overrideOfUrl } from "./override_url.ts";
 import { isRuleNode, rulesOfYaml } from "./rule_yaml.ts";
 import type { Rule } from "./rules.ts";
 import { NOT_INTERFACES } from "./zookeeper_interfaces.ts";
-import { KnownList, type Watch, type ZooKeeperSession } from "./zookeeper_session.ts";
+import type { Watch, ZooKeeperSession } from "./zookeeper_session.ts";
 
 /** All rules of one ensemble. */
 export class ZooKeeperRules {

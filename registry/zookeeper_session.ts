@@ -5,6 +5,7 @@
 // was known stays. With each new connection all is asked again.
 
 import zookeeper, { type Client, type ZooKeeperError } from "node-zookeeper-client";
+import { EmptyProtection, type KnownList } from "./empty_protection.ts";
 
 /** Where to connect. */
 export interface SessionOptions {
@@ -24,8 +25,6 @@ export interface SessionState {
   connections: number;
   /** Sessions that the ensemble ended, or that were given up. */
   expired: number;
-  /** Lists that were empty soon after a connection and not believed. */
-  emptyListsKept: number;
 }
 
 /** One node that is watched. */
@@ -36,13 +35,6 @@ export interface Watch {
   close(): void;
 }
 
-/** What was last believed of a list. */
-export class KnownList {
-  count = 0;
-  /** By which connection. */
-  connection = 0;
-}
-
 /** How long to wait before asking again what failed for another reason than the session's. */
 const RETRY_MS = 1000;
 
@@ -51,17 +43,12 @@ type Answer = (error: ZooKeeperError | null, value: unknown) => void;
 
 /** It connects at its construction. */
 export class ZooKeeperSession {
-  readonly state: SessionState = {
-    connected: false,
-    connections: 0,
-    expired: 0,
-    emptyListsKept: 0,
-  };
+  readonly state: SessionState = { connected: false, connections: 0, expired: 0 };
+  readonly #protection: EmptyProtection;
   readonly #options: SessionOptions;
   readonly #watches = new Set<Watch>();
   readonly #timers = new Set<NodeJS.Timeout>();
   #client: Client;
-  #connectedAt = 0;
   #giveUp: NodeJS.Timeout | undefined;
   #pending = 0;
   #settle: (() => void) | undefined;
@@ -70,6 +57,7 @@ export class ZooKeeperSession {
 
   constructor(options: SessionOptions) {
     this.#options = options;
+    this.#protection = new EmptyProtection(options.emptyProtectionMs, options.log);
     this.#client = this.#connect();
   }
 
@@ -113,25 +101,14 @@ export class ZooKeeperSession {
     });
   }
 
-  /**
-   * Whether a list of so many is to be believed; what is, is noted in `known`. An empty one soon after a
-   * connection is not, unless the list has been seen with something in it since: a server that came back
-   * with nothing, and providers that have not registered anew yet. It is asked again when that time is
-   * over.
-   */
+  /** Whether a list of so many is to be believed: empty_protection.ts. */
   believes(what: string, count: number, known: KnownList, watch: Watch): boolean {
-    const { connections } = this.state;
-    const left = this.#connectedAt + this.#options.emptyProtectionMs - Date.now();
-    const isOld = known.count > 0 && known.connection !== connections;
-    if (count > 0 || !isOld || left <= 0) {
-      known.count = count;
-      known.connection = connections;
-      return true;
-    }
-    this.state.emptyListsKept++;
-    this.log(`${what}: an empty list after a new connection; what was known stays`);
-    this.#later(() => watch.ask(), left);
-    return false;
+    return this.#protection.believes(what, count, known, () => watch.ask());
+  }
+
+  /** Lists that were empty soon after a connection and not believed. */
+  get emptyListsKept(): number {
+    return this.#protection.kept;
   }
 
   /** Lets `settled` wait for this too. */
@@ -143,6 +120,7 @@ export class ZooKeeperSession {
   /** Ends the session. */
   close(): void {
     for (const timer of this.#timers) clearTimeout(timer);
+    this.#protection.close();
     clearTimeout(this.#giveUp);
     this.#client.removeAllListeners();
     this.#client.close();
@@ -155,7 +133,7 @@ export class ZooKeeperSession {
       clearTimeout(this.#giveUp);
       this.state.connected = true;
       this.state.connections++;
-      this.#connectedAt = Date.now();
+      this.#protection.connected();
       this.log(`zookeeper ${servers}: connected`);
       for (const watch of [...this.#watches]) watch.ask();
     });

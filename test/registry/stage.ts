@@ -1,4 +1,4 @@
-// ZooKeeper, `npm run registry`'s program and an Envoy that has one listener and not one cluster or route
+// A registry, `npm run registry`'s program and an Envoy that has one listener and not one cluster or route
 // of its own but the way to that program.
 
 import { type TestContext } from "node:test";
@@ -8,7 +8,7 @@ import { DubboServer } from "../../demo/dubbo/server.ts";
 import type { Json } from "../../harness/envoy_config.ts";
 import { startEnvoy, type EnvoyProcess } from "../../harness/envoy_process.ts";
 import { freePorts } from "../../harness/ports.ts";
-import { startProcess } from "../../harness/processes.ts";
+import { startProcess, type ManagedProcess } from "../../harness/processes.ts";
 import { answers } from "../../harness/readiness.ts";
 import { fromRoot, ROOT } from "../../harness/repository.ts";
 import { Registrant, ZooKeeperServer } from "./zookeeper.ts";
@@ -19,15 +19,20 @@ const UNTIL_MS = 20_000;
 const POLL_MS = 20;
 const TYPES = "type.googleapis.com/envoy.extensions";
 
-/** All that runs in a test. */
-export interface Stage {
-  zooKeeper: ZooKeeperServer;
+/** The program and an Envoy that asks it. */
+export interface ProgramStage {
   envoy: EnvoyProcess;
   /** Envoy's listener with dubbo_proxy. */
   port: number;
   client: DubboClient;
+  program: ManagedProcess;
   /** The program's /metrics, by name. */
   metrics(): Promise<Map<string, number>>;
+}
+
+/** All that runs in a test with ZooKeeper. */
+export interface Stage extends ProgramStage {
+  zooKeeper: ZooKeeperServer;
 }
 
 /**
@@ -38,10 +43,18 @@ export interface Stage {
 export async function startStage(t: TestContext, ...options: string[]): Promise<Stage> {
   const zooKeeper = await ZooKeeperServer.start();
   t.after(() => zooKeeper.stop());
+  const stage = await startProgramStage(t, "--zookeeper", zooKeeper.address, ...options);
+  return { zooKeeper, ...stage };
+}
+
+/** The same without a registry: `options` say where one is. */
+export async function startProgramStage(
+  t: TestContext,
+  ...options: string[]
+): Promise<ProgramStage> {
   const [ads, http, admin, port] = (await freePorts(4)) as [number, number, number, number];
-  const args = [fromRoot("harness/run.mjs"), "registry/main.ts", "--zookeeper"];
-  args.push(zooKeeper.address, "--ads", `127.0.0.1:${ads}`, "--http", `127.0.0.1:${http}`);
-  args.push(...options);
+  const args = [fromRoot("harness/run.mjs"), "registry/main.ts"];
+  args.push("--ads", `127.0.0.1:${ads}`, "--http", `127.0.0.1:${http}`, ...options);
   const program = startProcess({ name: "registry", command: process.execPath, args, cwd: ROOT });
   t.after(() => program.stop());
   const state = `http://127.0.0.1:${http}`;
@@ -54,7 +67,7 @@ export async function startStage(t: TestContext, ...options: string[]): Promise<
   const client = new DubboClient({ port });
   t.after(() => client.close());
   const metrics = async () => seriesIn(await (await fetch(`${state}/metrics`)).text());
-  return { zooKeeper, envoy, port, client, metrics };
+  return { envoy, port, client, program, metrics };
 }
 
 /** A session of a provider's; it ends with the test. */
@@ -78,7 +91,7 @@ export async function startNamed(
 
 /** Who answers a call of the interface by way of Envoy. Rejects as the call does. */
 export async function who(
-  stage: Stage,
+  stage: ProgramStage,
   service: string,
   group = "",
   version = "0.0.0",
@@ -86,6 +99,30 @@ export async function who(
   const attachments = group === "" ? {} : { group };
   const call = { interface: service, method: "who", descriptor: "", args: [] };
   return String(await stage.client.call({ ...call, serviceVersion: version, attachments }));
+}
+
+/** What Envoy was told of the endpoint on a port. */
+export async function endpoint(stage: ProgramStage, port: number): Promise<Json | undefined> {
+  const dump = JSON.parse(await stage.envoy.get("/config_dump?include_eds"));
+  return dump.configs
+    .flatMap((config: Json) => config.dynamic_endpoint_configs ?? [])
+    .flatMap((config: Json) => config.endpoint_config.endpoints ?? [])
+    .flatMap((locality: Json) => locality.lb_endpoints ?? [])
+    .find((one: Json) => one.endpoint.address.socket_address.port_value === port);
+}
+
+/** How often each provider answers. */
+export async function callers(
+  stage: ProgramStage,
+  service: string,
+  count: number,
+): Promise<Record<string, number>> {
+  const answers: Record<string, number> = {};
+  for (let i = 0; i < count; i++) {
+    const name = await who(stage, service);
+    answers[name] = (answers[name] ?? 0) + 1;
+  }
+  return answers;
 }
 
 /** Resolved once it is true; rejects with `what` where that takes too long. What throws is not true yet. */

@@ -131,7 +131,11 @@ test("keys that differ in case alone make one host and two objects", () => {
 });
 
 for (const [what, args, message] of [
-  ["Istio without --dry-run", ["--istio", "dubbo"], "--istio takes --dry-run"],
+  [
+    "Istio once, without --dry-run",
+    ["--istio", "dubbo", "--once"],
+    "--once --istio takes --dry-run",
+  ],
   ["no namespace", ["--istio", "Dubbo", "--dry-run"], '--istio is "Dubbo", expected a namespace'],
   ["--once without a writer", ["--once"], "--once takes --files, --interfaces or --istio"],
   ["a level", ["--register-mode", "both"], '--register-mode is "both", expected all, interface'],

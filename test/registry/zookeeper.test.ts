@@ -2,8 +2,16 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Json } from "../../harness/envoy_config.ts";
-import { envoyStat, registrant, startNamed, startStage, until, who, type Stage } from "./stage.ts";
+import {
+  callers,
+  endpoint,
+  envoyStat,
+  registrant,
+  startNamed,
+  startStage,
+  until,
+  who,
+} from "./stage.ts";
 
 const TEST = { timeout: 120_000 };
 
@@ -199,27 +207,3 @@ describe("from ZooKeeper into Envoy", () => {
     assert.equal((await stage.metrics()).get("dubbo_registry_unreadable"), 2);
   });
 });
-
-/** What Envoy was told of the endpoint on a port. */
-async function endpoint(stage: Stage, port: number): Promise<Json | undefined> {
-  const dump = JSON.parse(await stage.envoy.get("/config_dump?include_eds"));
-  return dump.configs
-    .flatMap((config: Json) => config.dynamic_endpoint_configs ?? [])
-    .flatMap((config: Json) => config.endpoint_config.endpoints ?? [])
-    .flatMap((locality: Json) => locality.lb_endpoints ?? [])
-    .find((one: Json) => one.endpoint.address.socket_address.port_value === port);
-}
-
-/** How often each provider answers. */
-async function callers(
-  stage: Stage,
-  service: string,
-  count: number,
-): Promise<Record<string, number>> {
-  const answers: Record<string, number> = {};
-  for (let i = 0; i < count; i++) {
-    const name = await who(stage, service);
-    answers[name] = (answers[name] ?? 0) + 1;
-  }
-  return answers;
-}
