@@ -1,6 +1,6 @@
 // Recording rules that make Dubbo's own series of the filter's, so that dashboards of Dubbo's, such as
 // Grafana's 18469, open on what sidecars count. A file of their own: who has both Dubbo's metrics and
-// these would see each call twice.
+// these would see each call twice. test/observability/dubbo_dashboards.json has what Dubbo's read.
 //
 // Dubbo's names: dubbo-metrics' MetricsKey, with dots as underscores; its labels: application_name,
 // interface, method, group, version. Dubbo's series name the application that they come from, so here it
@@ -21,23 +21,37 @@ const LABELS: [label: string, ours: string][] = [
   ["version", "dubbo_version"],
 ];
 const OWN_NAME: [label: string, ours: string] = ["application_name", "dubbo_application"];
-const BY = "namespace, application_name, interface, method, group, version";
+const INSTANCE = "namespace, application_name, instance, pod";
+const BY = `${INSTANCE}, interface, method, group, version`;
 const WINDOW = "1m";
 const QUANTILES = [50, 90, 95, 99];
+
+/** Statuses by Dubbo's kind of failure; every other one is `unknown`. */
+const TIMEOUT = "SERVER_TIMEOUT|CLIENT_TIMEOUT";
+const LIMIT = "SERVER_THREADPOOL_EXHAUSTED_ERROR";
+const CODEC = "BAD_REQUEST|BAD_RESPONSE|SERIALIZATION_ERROR";
+const UNAVAILABLE = "SERVICE_NOT_FOUND";
+const NETWORK = "CHANNEL_INACTIVE";
+const KNOWN = [TIMEOUT, LIMIT, CODEC, UNAVAILABLE, NETWORK].join("|");
 
 const COUNTERS: [name: string, ours: string][] = [
   ["requests_total", "dubbo_requests_total"],
   ["requests_succeed_total", 'dubbo_responses_total{dubbo_outcome="success"}'],
   ["requests_business_failed_total", 'dubbo_responses_total{dubbo_outcome="exception"}'],
+  ["requests_timeout_total", `dubbo_responses_total{dubbo_status=~"${TIMEOUT}"}`],
+  ["requests_limit_total", `dubbo_responses_total{dubbo_status="${LIMIT}"}`],
+  ["requests_failed_codec_total", `dubbo_responses_total{dubbo_status=~"${CODEC}"}`],
   [
-    "requests_timeout_total",
-    'dubbo_responses_total{dubbo_status=~"SERVER_TIMEOUT|CLIENT_TIMEOUT"}',
+    "requests_failed_service_unavailable_total",
+    `dubbo_responses_total{dubbo_status="${UNAVAILABLE}"}`,
   ],
   [
-    "requests_limit_total",
-    'dubbo_responses_total{dubbo_status="SERVER_THREADPOOL_EXHAUSTED_ERROR"}',
+    "requests_unknown_failed_total",
+    `dubbo_responses_total{dubbo_outcome="error", dubbo_status!~"${KNOWN}"}`,
   ],
   ["requests_processing_total", "dubbo_requests_active"],
+  // The same as newer versions of Dubbo call it.
+  ["requests_processing", "dubbo_requests_active"],
 ];
 
 /** A series on one side, with Dubbo's labels. */
@@ -65,13 +79,13 @@ function sum(side: Side, expr: string, by = BY): string {
 function rulesOf(side: Side): Rule[] {
   const duration = "dubbo_request_duration_milliseconds";
   const rate = (series: string) => `rate(${on(side, series, `[${WINDOW}]`)})`;
-  const failed = [
-    on(side, 'dubbo_responses_total{dubbo_outcome=~"error|exception"}'),
-    on(side, "dubbo_unanswered_requests_total"),
-  ].join(" or ");
+  const unanswered = on(side, "dubbo_unanswered_requests_total");
+  const failed = on(side, 'dubbo_responses_total{dubbo_outcome=~"error|exception"}');
+  const network = on(side, `dubbo_responses_total{dubbo_status="${NETWORK}"}`);
   const rules: [name: string, expr: string][] = [
     ...COUNTERS.map(([name, ours]): [string, string] => [name, sum(side, on(side, ours))]),
-    ["requests_failed_total", sum(side, failed)],
+    ["requests_failed_total", sum(side, `${failed} or ${unanswered}`)],
+    ["requests_failed_network_total", sum(side, `${network} or ${unanswered}`)],
     ["qps_total", sum(side, rate("dubbo_requests_total"))],
     [
       "rt_avg_milliseconds_aggregate",
@@ -85,11 +99,19 @@ function rulesOf(side: Side): Rule[] {
   return rules.map(([name, expr]) => ({ record: `dubbo_${side}_${name}`, expr }));
 }
 
+const GROUPS = (["provider", "consumer"] as const).map((side) => ({
+  name: `dubbo.names.${side}`,
+  interval: "15s",
+  rules: rulesOf(side),
+}));
+
+/** Where Dubbo's dashboards have the names of applications and instances from. */
+const APPLICATIONS: Rule = {
+  record: "dubbo_application_info_total",
+  expr: `group by (${INSTANCE}) (dubbo_provider_requests_total or dubbo_consumer_requests_total)`,
+};
+
 /** What is written into prometheus_rules_out/dubbo-names.yaml. */
 export const NAME_RULES = {
-  groups: (["provider", "consumer"] as const).map((side) => ({
-    name: `dubbo.names.${side}`,
-    interval: "15s",
-    rules: rulesOf(side),
-  })),
+  groups: [...GROUPS, { name: "dubbo.names.applications", interval: "15s", rules: [APPLICATIONS] }],
 };

@@ -17,7 +17,26 @@ const EXPRESSIONS = [
     panels.flatMap(({ queries }) => queries.map(({ expr }) => expr)),
   ),
 ];
+/** What the dashboards of Dubbo's control plane read. */
+const DUBBO: { dashboards: Record<string, { metrics: string[]; labels: string[] }> } = JSON.parse(
+  readFileSync(fromRoot("test/observability/dubbo_dashboards.json"), "utf8"),
+);
+/** What of it only the application knows: docs/metrics.md. */
+const UNSEEN = [
+  /_rt_milliseconds_last$/,
+  /_rt_(min|max)_milliseconds_aggregate$/,
+  // Of one method of a demo.
+  /_histogram_seconds_bucket$/,
+  /^dubbo_thread_pool_/,
+  /^dubbo_regist(ry|er)_/,
+  // Written so in the dashboards, and exported by nobody.
+  /_unknown_failed_tota$/,
+];
+/** Labels of the application's own, and one that is written so in the dashboards. */
+const UNKNOWN_LABELS = ["application_version", "clusterName", "host", "thread_pool_name", "mehtod"];
+const RECORDED = new Set(RULE_LIST.flatMap(({ record }) => record ?? []));
 const NAMES = new Set([
+  ...RECORDED,
   ...METRICS.flatMap(({ name, type }) =>
     type === "histogram"
       ? ["bucket", "sum", "count"].map((part) => `${name}milliseconds_${part}`)
@@ -49,12 +68,38 @@ describe("the mixin", () => {
   });
 
   test("reads records that are recorded", () => {
-    const records = new Set(RULE_LIST.map(({ record }) => record));
     const read = EXPRESSIONS.flatMap((expr) => expr.match(/dubbo:[\w:]+/g) ?? []);
     assert.ok(read.length > 0);
     assert.deepEqual(
-      read.filter((name) => !records.has(name)),
+      read.filter((name) => !RECORDED.has(name)),
+      [],
+    );
+  });
+
+  for (const [name, { metrics, labels }] of Object.entries(DUBBO.dashboards)) {
+    test(`records what Dubbo's own dashboard "${name}" reads, as far as a proxy sees it`, () => {
+      const missing = metrics.filter((metric) => !RECORDED.has(metric));
+      assert.deepEqual(
+        missing.filter((metric) => !UNSEEN.some((unseen) => unseen.test(metric))),
+        [],
+      );
+      const kept = [...by(NAME_RULES.groups[0]!.rules[0]!.expr), "le"];
+      assert.deepEqual(
+        labels.filter((label) => !kept.includes(label) && !UNKNOWN_LABELS.includes(label)),
+        [],
+      );
+    });
+  }
+
+  test("has nothing that it says no proxy sees", () => {
+    assert.deepEqual(
+      [...RECORDED].filter((metric) => UNSEEN.some((unseen) => unseen.test(metric))),
       [],
     );
   });
 });
+
+/** The labels that an expression keeps. */
+function by(expr: string): string[] {
+  return /sum by \(([^)]*)\)/.exec(expr)![1]!.split(", ");
+}
