@@ -47,7 +47,7 @@ export class Plugin {
   ledger: Ledger;
   /** Where calls are told outside, or null; and which of them are traced. */
   telemetry: Telemetry | null = null;
-  private tracing: Tracing | null = null;
+  tracing: Tracing | null = null;
   /** Whether anything is noted of calls when they begin, and whether of each. */
   notesCalls: bool = false;
   private notesAll: bool = false;
@@ -64,7 +64,9 @@ export class Plugin {
   private knowsSide: bool = false;
   /** What is asked for among the attachments, if anything is. */
   query: AttachmentQuery | null = null;
-  /** Heads of which the series is known; null where more than a head must be read. */
+  /** Whether attachments are read for callers' contexts, and for nothing else. */
+  readsContextsOnly: bool = false;
+  /** Heads of which the series is known; null where names stand elsewhere too, or rules are asked. */
   heads: KnownHeads | null = null;
   private served: ServedNames | null = null;
   /** Whether attachments name another path than the head of the request that was read last. */
@@ -98,15 +100,18 @@ export class Plugin {
     const routing = settings.routing;
     const hasLabels = (settings.metrics.labels & ~HEAD_NAMES) != 0;
     const isTraced = told !== null && told.readsAttachments;
+    const hasOthers = hasLabels || routing !== null || this.notesAll;
+    this.readsContextsOnly = this.tracing !== null && !hasOthers;
     if (hasLabels || isTraced || (routing && routing.usesAttachments)) {
       const query = settings.query;
       this.query = query;
-      this.served = new ServedNames(query);
+      // Spans alone change nothing of what is counted: names are the head's.
+      if (!this.readsContextsOnly) this.served = new ServedNames(query);
       this.invocation.attachments = query;
       if (hasLabels || isTraced) this.requestWindow = LABEL_WINDOW;
       if (routing) this.requestWindow = max<u32>(this.requestWindow, routing.maxRewriteBytes);
     }
-    if (!routing && !this.query && !this.notesAll)
+    if (this.readsContextsOnly || (!routing && !this.query && !this.notesAll))
       this.heads = new KnownHeads(seed, settings.metrics.maxSeries);
   }
 
@@ -114,6 +119,17 @@ export class Plugin {
   get propagation(): AttachmentChange | null {
     const tracing = this.tracing;
     return tracing ? tracing.change : null;
+  }
+
+  /**
+   * Where the attachments begin of the request that was read last, if they are read for contexts only and hold none;
+   * else 0.
+   */
+  get contextlessAttachments(): usize {
+    const tracing = this.tracing;
+    const invocation = this.invocation;
+    if (!this.readsContextsOnly || !tracing || !invocation.attachmentsRead) return 0;
+    return tracing.hasContext ? 0 : invocation.attachmentsStart;
   }
 
   /**

@@ -3,7 +3,7 @@
 //   1. The parsing folders alone (build/probe.wasm): frames, a request's head, its whole body, Hessian
 //      values, a result's kind.
 //   2. The release module in the emulator: some requests in one callback and their answers in another,
-//      counted and rewritten. A module that does nothing and one that only fetches the bytes say what
+//      counted, with spans, and rewritten. A module that does nothing and one that only fetches the bytes say what
 //      of it is the emulator.
 //
 // V8 here is Node's, not Envoy's: numbers are for comparing with each other, not with `npm run bench`.
@@ -22,7 +22,7 @@ import { modulesFor, saveResults } from "./modules.ts";
 import { SHAPES, type Shape } from "./shapes.ts";
 import { spreadOf, type Spread } from "./statistics.ts";
 import { shown, table } from "./table.ts";
-import { REWRITE } from "./variants.ts";
+import { REWRITE, SPANS } from "./variants.ts";
 
 /** The least CPU time of one sample, and how many there are of each. */
 const SAMPLE_MS = 40;
@@ -160,6 +160,7 @@ async function moduleTasks(ours: Uint8Array): Promise<Task[]> {
     // The test modules have room for 64 KiB.
     if (bytes === 272) tasks.push(calls("emulator, bytes fetched", fetching, {}, bytes));
     tasks.push(calls("ours, counting", ours, {}, bytes));
+    tasks.push(calls("ours, spans of 1 %", ours, { telemetry: SPANS }, bytes));
     tasks.push(calls("ours, rewriting", ours, { routing: REWRITE }, bytes));
   }
   return tasks;

@@ -95,7 +95,7 @@ export const REWRITE = {
 
 const OTLP = { cluster: COLLECTOR };
 /** A span of each hundredth call; no caller has begun a trace. */
-const SPANS = { otlp: OTLP, spans: { sample: { percentage: 1 } } };
+export const SPANS = { otlp: OTLP, spans: { sample: { percentage: 1 } } };
 /** A record of each call that fails, of which there are none. */
 const ERRORS = { otlp: OTLP, log: { when: { outcomes: ["error", "exception", "unanswered"] } } };
 

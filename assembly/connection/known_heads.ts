@@ -5,6 +5,9 @@
  * reading five strings and finding their series. Where a call's names stand in its head alone, that is
  * where no attachments are asked for, a known head says all that there is to count.
  *
+ * Where attachments are read for callers' trace contexts and nothing else, the attachments of a call without one
+ * are remembered beside its head: whoever calls a method sends mostly the same ones.
+ *
  *     slot = hash of the head ─▶ one head, or none: a table without chains, so it needs no bound but its
  *     size. A head that was met since it was last in the way keeps its slot once more.
  */
@@ -32,6 +35,8 @@ const HEADS_BUDGET: u32 = 8 * 1024 * 1024;
 let takenRoom: u32 = 0;
 /** Where the length stands in a head's kind. */
 const LENGTH_SHIFT: u32 = 16;
+/** The longest attachments in bytes that are remembered: most are 150 to 600 bytes long. */
+const LONGEST_ATTACHMENTS: u32 = 1024;
 /** The shortest, because they are compared in words of eight bytes. */
 const SHORTEST: u32 = 8;
 
@@ -46,7 +51,10 @@ class KnownHead {
   /** The flush period in which it is right, or `EVERY_PERIOD`. */
   period: u32 = 0;
   wasMet: bool = false;
-  // Its bytes lie after it.
+  /** How long the attachments are that are remembered, and how long they may be; 0: none are. */
+  endLength: u32 = 0;
+  endRoom: u32 = 0;
+  // Its bytes lie after it, and then those of the attachments.
 
   constructor(series: Series) {
     this.series = series;
@@ -87,6 +95,12 @@ export class KnownHeads {
     return this.known(head, p, length, period);
   }
 
+  /** How long the head is that was found last, in bytes. */
+  @inline
+  get lastLength(): u32 {
+    return this.last!.kind >> LENGTH_SHIFT;
+  }
+
   /**
    * What the head at `p`, `length` bytes long, stands for; null where that is not known.
    *
@@ -101,12 +115,38 @@ export class KnownHeads {
   }
 
   /**
+   * Whether a body that begins with the head found last, and ends at `end`, ends with the attachments that are
+   * remembered beside it: then it holds no trace context. A body whose arguments end like that is taken for
+   * one too, which no encoder's are.
+   */
+  endsAsKnown(body: usize, end: usize): bool {
+    const head = this.last!;
+    const length = head.endLength;
+    if (length == 0 || bytesLeft(body, end) < length + (head.kind >> LENGTH_SHIFT)) return false;
+    return sameWords(endOf(head), end - length, length);
+  }
+
+  /**
    * Remembers that the head at `p` stands for `series`.
    *
    * @param period the flush period in which it does, or `EVERY_PERIOD`
+   * @param attachments where those of its call begin, which hold no trace context, or 0
+   * @param attachmentsLength up to the body's end
    */
-  learn(side: Side, serialization: u8, p: usize, length: u32, series: Series, period: u32): void {
+  learn(
+    side: Side,
+    serialization: u8,
+    p: usize,
+    length: u32,
+    series: Series,
+    period: u32,
+    attachments: usize,
+    attachmentsLength: u32,
+  ): void {
     if (length < SHORTEST || length > LONGEST) return;
+    const keepsEnd =
+      attachments != 0 && attachmentsLength >= SHORTEST && attachmentsLength <= LONGEST_ATTACHMENTS;
+    const endLength: u32 = keepsEnd ? attachmentsLength : 0;
     if (this.slots == 0) {
       const size = this.count << 2;
       if (takenRoom + size > HEADS_BUDGET) return;
@@ -119,12 +159,15 @@ export class KnownHeads {
     const before = changetype<KnownHead | null>(load<usize>(slot));
     const kind = kindOf(side, serialization, length);
     if (before) {
-      if (before.hash == hash && before.kind == kind && sameWords(bytesOf(before), p, length)) {
+      const isSame =
+        before.hash == hash && before.kind == kind && sameWords(bytesOf(before), p, length);
+      if (isSame && endLength <= before.endRoom) {
         before.series = series;
         before.period = period;
+        if (endLength != 0) keepEnd(before, attachments, endLength);
         return;
       }
-      if (before.wasMet) {
+      if (before.wasMet && !isSame) {
         before.wasMet = false;
         return;
       }
@@ -132,7 +175,7 @@ export class KnownHeads {
       this.last = null;
       freeHead(changetype<usize>(before));
     }
-    const size = <u32>offsetof<KnownHead>() + length;
+    const size = <u32>offsetof<KnownHead>() + length + endLength;
     if (takenRoom + size > HEADS_BUDGET) return;
     takenRoom += size;
     const head = changetype<KnownHead>(heap.alloc(size));
@@ -142,6 +185,9 @@ export class KnownHeads {
     head.period = period;
     head.wasMet = false;
     memory.copy(bytesOf(head), p, length);
+    head.endRoom = endLength;
+    head.endLength = 0;
+    if (endLength != 0) keepEnd(head, attachments, endLength);
     store<usize>(slot, changetype<usize>(head));
   }
 
@@ -177,8 +223,21 @@ export class KnownHeads {
 
 function freeHead(head: usize): void {
   const length = changetype<KnownHead>(head).kind >> LENGTH_SHIFT;
-  takenRoom -= <u32>offsetof<KnownHead>() + length;
+  takenRoom -= <u32>offsetof<KnownHead>() + length + changetype<KnownHead>(head).endRoom;
   heap.free(head);
+}
+
+/** Keeps the `length` bytes at `attachments`, for which `head` has room. */
+function keepEnd(head: KnownHead, attachments: usize, length: u32): void {
+  memory.copy(endOf(head), attachments, length);
+  head.endLength = length;
+}
+
+/** Where the attachments' bytes lie. */
+// @ts-ignore: decorator
+@inline
+function endOf(head: KnownHead): usize {
+  return bytesOf(head) + (head.kind >> LENGTH_SHIFT);
 }
 
 // @ts-ignore: decorator

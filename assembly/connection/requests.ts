@@ -20,11 +20,13 @@ import { NO_PERIOD } from "../metrics/registry";
 import { cellKey, Series } from "../metrics/series";
 import { Plugin } from "../plugin";
 import { headLength, readInvocation } from "../serialization/bodies";
+import { mayHoldContext } from "../telemetry/context_search";
 import { dropNotedCall } from "../telemetry/noted_call";
 import { failed, INCOMPLETE, UNSUPPORTED } from "../wire/position";
 import { endCall } from "./answers";
 import { callbackTime } from "./callback_time";
 import { Half } from "./half";
+import { KnownHeads } from "./known_heads";
 import { decide } from "./request_routing";
 import { RuledRequests } from "./ruled_requests";
 import { Mode } from "./verdict";
@@ -87,13 +89,17 @@ export function readRequest(
   let head: u32 = 0;
   if (heads) {
     let known = heads.findLast(side, serialization, half.body, end, period);
-    if (!known) {
+    if (known) {
+      head = heads.lastLength;
+    } else {
       head = headLength(serialization, half.body, end);
       if (head != 0) known = heads.find(side, serialization, half.body, head, period);
     }
     if (known) {
-      half.series = known;
-      return true;
+      if (!plugin.readsContextsOnly || passesUntraced(plugin, half, heads, head, end)) {
+        half.series = known;
+        return true;
+      }
     }
   }
   const result = readInvocation(serialization, half.body, end, invocation);
@@ -120,7 +126,7 @@ export function readRequest(
   // Attachments after the window were not looked at, so they are not malformed; nor are those that
   // are not there.
   const isUnseen = (result == INCOMPLETE && isCut) || invocation.attachmentsRead;
-  if (failed(result) && result != UNSUPPORTED && !isUnseen) {
+  if (failed(result) && result != UNSUPPORTED && !isUnseen && !plugin.readsContextsOnly) {
     half.setFault(Reason.MALFORMED_ATTACHMENTS);
   }
   if (half.isStarved) half.setFault(Reason.OVERLOAD);
@@ -130,12 +136,34 @@ export function readRequest(
   if (noted) plugin.note(noted, isPoliced);
   if (plugin.isPathOverruled) plugin.recorder.add(series, cellKey(Metric.PATH_MISMATCHES), 1);
   // A generic call's method stands after its head.
-  if (heads && result == half.body + head && !half.hasFault && !invocation.isGeneric) {
+  const isGood = head != 0 && (plugin.readsContextsOnly || result == half.body + head);
+  if (heads && isGood && !half.hasFault && !invocation.isGeneric) {
     const goodIn = registry.periodOf(series);
     if (goodIn != NO_PERIOD) {
-      heads.learn(side, serialization, half.body, head, series, goodIn);
+      const start = plugin.contextlessAttachments;
+      const length: u32 = start == 0 ? 0 : <u32>(end - start);
+      heads.learn(side, serialization, half.body, head, series, goodIn, start, length);
     }
   }
+  return true;
+}
+
+/**
+ * Whether nothing is to be told of the call whose head, `head` bytes long, was found last: chance says no, and its
+ * body, which ends at `end`, holds no context of its caller's. Else its attachments must be read.
+ */
+function passesUntraced(
+  plugin: Plugin,
+  half: Half,
+  heads: KnownHeads,
+  head: u32,
+  end: usize,
+): bool {
+  const tracing = plugin.tracing;
+  if (!half.bodyComplete || !tracing || tracing.isLucky()) return false;
+  const body = half.body;
+  if (!heads.endsAsKnown(body, end) && mayHoldContext(body + head, end)) return false;
+  tracing.pass();
   return true;
 }
 

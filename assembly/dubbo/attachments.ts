@@ -46,11 +46,20 @@ export class WantedAttachment extends Kept {
   }
 }
 
+/** The bit of keys that begin with `first`, in either case; another character may have the same. */
+// @ts-ignore: decorator
+@inline
+function bitOf(first: u8): u64 {
+  return (<u64>1) << (lower(first) & 63);
+}
+
 /** Everything that is asked for; one in each plugin. */
 @unmanaged
 @final
 export class AttachmentQuery extends Kept {
   private first: WantedAttachment | null = null;
+  /** A bit for the first character of each key, see `bitOf`. */
+  private beginnings: u64 = 0;
 
   /** Asks for the ASCII key of `length` bytes at `key`; the same key twice is the same thing. */
   want(key: usize, length: u32): WantedAttachment {
@@ -67,6 +76,8 @@ export class AttachmentQuery extends Kept {
     }
     wanted.next = this.first;
     this.first = wanted;
+    if (length == 0) this.beginnings = U64.MAX_VALUE;
+    else this.beginnings |= bitOf(load<u8>(wanted.key));
     return wanted;
   }
 
@@ -89,6 +100,11 @@ export class AttachmentQuery extends Kept {
 
   /** What was asked for under the key of `length` bytes at `key`, or null if nobody asked. */
   find(key: usize, length: u32, encoding: KeyEncoding): WantedAttachment | null {
+    // Most keys begin like none that is asked for; one whose first character is not ASCII may spell any.
+    if (encoding == KeyEncoding.BYTES && length != 0) {
+      const first = load<u8>(key);
+      if (first < 0x80 && (this.beginnings & bitOf(first)) == 0) return null;
+    }
     let wanted = this.first;
     while (wanted) {
       if (spells(key, length, encoding, wanted.key, wanted.keyLength)) return wanted;

@@ -143,7 +143,7 @@ export class Ledger {
     }
     recorder.addInline(series, cellKey(Metric.REQUESTS_ACTIVE, 0, 0, protocol), -1);
     const telemetry = this.telemetry;
-    if (telemetry) tell(telemetry, call, ending);
+    if (telemetry && (call.noted !== null || telemetry.hasLog)) tell(telemetry, call, ending);
     if (call.holds != 0) {
       this.holds.release(call.holds);
       call.holds = 0;

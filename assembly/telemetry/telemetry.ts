@@ -55,6 +55,12 @@ export class Telemetry {
     return log !== null && log.mayLog(call);
   }
 
+  /** Whether a call may be told of which nothing is noted. */
+  @inline
+  get hasLog(): bool {
+    return this.log !== null;
+  }
+
   /** The call in `ended` has ended. */
   tell(): void {
     const call = this.ended;

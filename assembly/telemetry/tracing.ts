@@ -37,6 +37,9 @@ export class Tracing {
   private sw8: WantedAttachment;
   private context: TraceContext = new TraceContext();
   private random: u64;
+  /** Whether chance has spoken on the next call already, and what it said. */
+  private isDrawn: bool = false;
+  private hasLuck: bool = false;
 
   /**
    * @param query asks for the callers' contexts from now on
@@ -67,16 +70,43 @@ export class Tracing {
     if (propagation) propagation.clear();
   }
 
+  /** Whether chance wants the next call; asked again, it says the same until that call has begun or passed. */
+  isLucky(): bool {
+    if (!this.isDrawn) {
+      this.random = hashU64(this.random, 1);
+      this.hasLuck = ((this.random >> 32) * WHOLE) >> 32 < this.settings.samplePerWhole;
+      this.isDrawn = true;
+    }
+    return this.hasLuck;
+  }
+
+  /** The next call passes without being recorded. */
+  @inline
+  pass(): void {
+    this.isDrawn = false;
+  }
+
+  /** Whether the attachments that were read last have any key of a context. */
+  get hasContext(): bool {
+    const found =
+      this.traceparent.found |
+      this.b3.found |
+      this.b3TraceId.found |
+      this.b3Sampled.found |
+      this.b3Flags.found |
+      this.sw8.found;
+    return found != 0;
+  }
+
   /** Decides on the call whose attachments or headers were just read, and gives it its place if it is recorded. */
   begin(noted: NotedCall): void {
     const propagation = this.propagation;
     const context = this.context;
     this.readContext();
-    let isSampled = context.sampling == Sampling.SAMPLED;
-    if (context.sampling == Sampling.OPEN) {
-      isSampled = <u32>(this.draw() % WHOLE) < this.settings.samplePerWhole;
-    }
-    if (!isSampled) return;
+    const isLucky = this.isLucky();
+    this.pass();
+    const isOpen = context.sampling == Sampling.OPEN;
+    if (isOpen ? !isLucky : context.sampling != Sampling.SAMPLED) return;
     if (!context.hasTrace) {
       context.traceHigh = this.draw();
       context.traceLow = this.draw() | 1;

@@ -256,6 +256,82 @@ describe("a span", () => {
   });
 });
 
+describe("a head that is known", () => {
+  const sw8 = `1-${Buffer.from(`${TRACE}.1.2`).toString("base64")}-YQ==-3-YQ==`;
+  const forms: Record<string, string>[] = [
+    { traceparent: SAMPLED },
+    { TRACEPARENT: SAMPLED },
+    { b3: `${TRACE}-${SPAN}-1` },
+    { B3: `${TRACE}-${SPAN}-1` },
+    { "X-B3-TraceId": TRACE, "X-B3-SpanId": SPAN, "X-B3-Sampled": "1" },
+    { "x-b3-flags": "1" },
+  ];
+
+  for (const serialization of ["hessian2", "fastjson2"]) {
+    test(`hides no context of a caller's, in ${serialization}`, () => {
+      // Wherever the key begins: it is looked for in words.
+      for (const given of forms) {
+        for (let shift = 0; shift < 16; shift++) {
+          const started = start({ otlp: OTLP, spans: { sample: { percentage: 0 } } });
+          const plain = { serialization, args: ["a".repeat(shift)], desc: "Ljava/lang/String;" };
+          const others = { extraAttachments: { a: "1", z: "2" } };
+          const traced = { extraAttachments: { a: "1", ...given, z: "2" } };
+          make(started, [
+            { ...plain, ...others },
+            { ...plain, ...others },
+            { ...plain, ...traced },
+            { ...plain, ...others },
+            { ...plain, extraAttachments: { ...given } },
+            { ...plain, args: ["b".repeat(5000)], ...traced },
+          ]);
+          assert.equal(spansOf(started).length, 3, `${JSON.stringify(given)} ${shift}`);
+        }
+      }
+    });
+  }
+
+  test("obeys a caller that does not record, and draws where only an id is given", () => {
+    const not = { extraAttachments: { traceparent: `00-${TRACE}-${SPAN}-00` } };
+    const started = start({ otlp: OTLP, spans: ALL });
+    make(started, [not, not, { extraAttachments: { sw8 } }, not]);
+    assert.deepEqual(
+      spansOf(started).map(({ traceId }) => traceId),
+      [TRACE],
+    );
+  });
+
+  test("is counted as without spans, whatever stands in attachments", () => {
+    const calls: Request[] = [
+      {},
+      { extraAttachments: { path: "other.Name" } },
+      { extraAttachments: { path: "other.Name", traceparent: SAMPLED } },
+      {},
+    ];
+    const counts = [{}, { otlp: OTLP, spans: ALL }].map((telemetry) => {
+      const started = start(telemetry);
+      make(started, calls);
+      const all = [...started.vm.metricStore.read([])];
+      return all.filter(([name]) => name.includes("dubbo_requests_total"));
+    });
+    assert.deepEqual(counts[1], counts[0]);
+  });
+
+  test("is drawn once for each call", () => {
+    for (const telemetry of [{}, { log: { when: { sample: { percentage: 0 } } } }]) {
+      const otlp = { ...OTLP, max_batch: 4096 };
+      const started = start({ otlp, spans: { sample: { percentage: 20 } }, ...telemetry });
+      // Of every second one there is something to read.
+      const odd = { extraAttachments: { b3: "garbage" } };
+      make(
+        started,
+        Array.from({ length: 4000 }, (_, i) => (i % 2 === 0 ? {} : odd)),
+      );
+      const count = spansOf(started).length;
+      assert.ok(count > 650 && count < 950, `${count}`);
+    }
+  });
+});
+
 describe("propagation", () => {
   const contextOf = (bytes: Uint8Array): string =>
     /traceparent\x30?\x37(00-[0-9a-f-]+)/.exec(Buffer.from(bytes).toString("latin1"))?.[1] ??
