@@ -9,32 +9,22 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { findEnvoy } from "../../harness/envoy_binary.ts";
-import { fromRoot } from "../../harness/repository.ts";
-import { goBuild } from "../../harness/go_build.ts";
 import { goCommand } from "../peers/go_build.ts";
+import { buildIstio, ISTIO_MODULE } from "./go_build.ts";
 import { ISTIO_BUILD } from "./lab/commands.ts";
 
-const MODULE = fromRoot("test", "istio", "istiod");
-const OURS = ["./istiod-lab", "./capture", "./bootstrap", "./registry", "./analyze"];
+const OURS = ["./istiod-lab", "./capture", "./bootstrap", "./registry", "./analyze", "./waypoint"];
 /** Named as tools in go.mod. */
 const TOOLS = [
   "istio.io/istio/istioctl/cmd/istioctl",
   "istio.io/istio/pilot/cmd/pilot-agent",
   "sigs.k8s.io/kustomize/kustomize/v5",
 ];
-/** What a release's build says of itself; proxies and istiod go by each other's version. */
-const VERSION = "-X istio.io/istio/pkg/version.buildVersion=1.31.0";
-
 await findEnvoy({ log: (line) => console.log(line) });
 await goCommand("consumer");
-await goBuild({
-  module: MODULE,
-  out: ISTIO_BUILD,
-  packages: [...OURS, ...TOOLS],
-  ldflags: `-s -w ${VERSION}`,
-});
+await buildIstio(...OURS, ...TOOLS);
 const list = ["list", "-m", "-f", "{{.Dir}}", "istio.io/istio"];
-const { stdout } = await promisify(execFile)("go", list, { cwd: MODULE });
+const { stdout } = await promisify(execFile)("go", list, { cwd: ISTIO_MODULE });
 const template = join(stdout.trim(), "tools", "packaging", "common", "envoy_bootstrap.json");
 // Not copied: nobody may write to files of Go's module cache, nor to copies of them.
 await writeFile(join(ISTIO_BUILD, "envoy_bootstrap.json"), await readFile(template));

@@ -89,8 +89,14 @@ export class ApiServer {
   }
 
   /** Starts a program that ends with the server, before it. */
-  start(name: string, command: string, args: string[], env = {}): ManagedProcess {
-    const part = startProcess({ name, command, args, cwd: this.folder, env });
+  start(
+    name: string,
+    command: string,
+    args: string[],
+    env = {},
+    cwd: string = this.folder,
+  ): ManagedProcess {
+    const part = startProcess({ name, command, args, cwd, env });
     this.#parts.push(part);
     return part;
   }

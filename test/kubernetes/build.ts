@@ -1,10 +1,11 @@
-// Builds a Kubernetes control plane for `npm run test:kubernetes` into build/kubernetes/, and puts the
-// CustomResourceDefinitions of Istio's charts beside it.
+// Builds a Kubernetes control plane for `npm run test:kubernetes` into build/kubernetes/, puts the
+// CustomResourceDefinitions of Istio's charts beside it, and builds istiod where `npm run test:istio` has
+// its commands, so that Istio is compiled once for both.
 //
 // Kubernetes is made for being built in its own tree: its go.mod takes the libraries beside it from
 // there, and a dependency's replacements do not count. So commands/go.mod names the published ones of
-// the same version in their place. A first run takes about six minutes on two cores, a later one
-// seconds. Needs Go 1.26 or newer, which fetches itself, and `flock`.
+// the same version in their place. A first run takes about six minutes on two cores, and ten
+// for Istio; a later one takes seconds. Needs Go 1.26 or newer, which fetches itself, and `flock`.
 
 import { execFile } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
@@ -12,13 +13,12 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { goBuild } from "../../harness/go_build.ts";
 import { fromRoot } from "../../harness/repository.ts";
+import { buildIstio, ISTIO_MODULE } from "../istio/go_build.ts";
 import { ISTIO_CRDS, KUBERNETES_BUILD } from "./commands.ts";
 
 const run = promisify(execFile);
 
 const MODULE = fromRoot("test", "kubernetes", "commands");
-/** Has the version of Istio that the manifests are tested with. */
-const ISTIO_MODULE = fromRoot("test", "istio", "istiod");
 const ISTIO = "istio.io/istio";
 const CHARTS_CRDS = ["manifests", "charts", "base", "files", "crd-all.gen.yaml"];
 /** Named as tools in go.mod. */
@@ -28,6 +28,9 @@ const TOOLS = [
   "k8s.io/kubernetes/cmd/kube-controller-manager",
   "k8s.io/kubernetes/cmd/kubectl",
 ];
+
+/** Of Istio's, named as tools in its go.mod: what installs it, istiod and the agent. */
+const ISTIO_TOOLS = ["istioctl/cmd/istioctl", "pilot/cmd/pilot-discovery", "pilot/cmd/pilot-agent"];
 
 const kubernetes = await output(MODULE, ["list", "-m", "-f", "{{.Version}}", "k8s.io/kubernetes"]);
 const [major, minor] = kubernetes.slice(1).split(".");
@@ -42,7 +45,7 @@ await goBuild({
   packages: TOOLS,
   ldflags: ["-s -w", ...defined].join(" "),
 });
-await output(ISTIO_MODULE, ["mod", "download", ISTIO]);
+await buildIstio(...ISTIO_TOOLS.map((path) => `${ISTIO}/${path}`));
 const istio = await output(ISTIO_MODULE, ["list", "-m", "-f", "{{.Dir}}", ISTIO]);
 // Not copied: nobody may write to files of Go's module cache, nor to copies of them.
 const crds = await readFile(join(istio, ...CHARTS_CRDS));

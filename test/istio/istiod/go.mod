@@ -212,5 +212,6 @@ require (
 tool (
 	istio.io/istio/istioctl/cmd/istioctl
 	istio.io/istio/pilot/cmd/pilot-agent
+	istio.io/istio/pilot/cmd/pilot-discovery
 	sigs.k8s.io/kustomize/kustomize/v5
 )

@@ -16,8 +16,10 @@ export type IstioCommand =
   | "bootstrap"
   | "registry"
   | "analyze"
+  | "waypoint"
   | "istioctl"
   | "pilot-agent"
+  | "pilot-discovery"
   | "kustomize";
 
 const RUN_MS = 60_000;
