@@ -32,6 +32,8 @@ if (made < Math.max(...sources.map(newest))) {
   // What is changed while the compiler runs is newer than the module.
   utimesSync(module, begun, begun);
 }
-const copy = `${root}manifests/dubbo.wasm`;
-if (!existsSync(copy) || !readFileSync(copy).equals(readFileSync(module)))
-  copyFileSync(module, copy);
+for (const folder of ["manifests", "manifests/gateway"]) {
+  const copy = `${root}${folder}/dubbo.wasm`;
+  if (!existsSync(copy) || !readFileSync(copy).equals(readFileSync(module)))
+    copyFileSync(module, copy);
+}

@@ -68,9 +68,9 @@ export class Ending extends Kept {
   }
 
   /** Makes it that of a call which is not followed any more. */
-  untracked(): Ending {
+  untracked(time: u64 = 0): Ending {
     this.kind = EndKind.UNTRACKED;
-    this.time = 0;
+    this.time = time;
     return this;
   }
 }
