@@ -275,22 +275,17 @@ export class Plugin {
 
   private free(): void {
     this.flush();
-    this.ledger.free();
     const telemetry = this.telemetry;
     if (telemetry) telemetry.free();
     const tracing = this.tracing;
     if (tracing) tracing.free();
-    this.recorder.free();
     this.registry.free();
     const guard = this.guard;
     if (guard) guard.free();
     this.splice.free();
     this.settings.free();
-    this.invocation.free();
     const heads = this.heads;
     if (heads) heads.free();
-    const served = this.served;
-    if (served) served.free();
     this.arena.free();
     heap.free(changetype<usize>(this));
   }

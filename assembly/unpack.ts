@@ -2,17 +2,19 @@
  * Puts the module's texts in their places before anything else runs.
  *
  * In memory a text is two bytes a character after a header of twenty. harness/pack.mjs leaves a byte a character of
- * that in the module's file, in one block at the end of the first memory:
+ * that in the module's file, and repeated words once, in one block at the end of the first memory:
  *
- *     Block   ::= Record* size(4)         the records' size in bytes, little endian
+ *     Block   ::= Run* size(4) size(4)    sizes in bytes, little endian: of the runs, and of the records in them
+ *     Run     ::= 00 … 7f byte*           as many bytes as the number says, and one more
+ *               | 80 … ff back            the number less 124 bytes, which stand so far back in the records
  *     Record  ::= gap what class? byte*   gap: bytes between the end of the record before and this one's place
- *     what    ::= (count << 2) | kind     gap and what are numbers of seven bits a byte, the lowest ones first
+ *     what    ::= (count << 2) | kind     back, gap, what: numbers of seven bits a byte, the lowest ones first
  *
  *     BYTES    count bytes as they are
  *     OBJECT   class(1), count bytes: the header of one of the compiler's objects, and its bytes
  *     TEXT     count characters: the header of a string, and its characters
  *
- * An object ends where the next one would begin. A module that nobody has packed has a block of size 0.
+ * An object ends where the next one would begin. A module that nobody has packed has sizes of 0.
  */
 
 const enum Kind {
@@ -30,24 +32,46 @@ const SIZE_WORD: usize = 4;
 /** From one object to the next it is a multiple of this. */
 const ALIGNMENT: usize = 16;
 const WASM_PAGE: usize = 65536;
+const SIZES: usize = 8;
+/** The first number of a run that stood before, and how many bytes that has at least. */
+const REPEATED: usize = 128;
+const LEAST_REPEATED: usize = 4;
 
 /** Where the block is read. */
 let at: usize = 0;
 
 /** Writes the block out and clears its place: the heap comes there. */
 function unpack(): void {
-  const end = <usize>memory.size() * WASM_PAGE - SIZE_WORD;
+  const end = <usize>memory.size() * WASM_PAGE - SIZES;
   const start = end - load<u32>(end);
-  at = start;
+  const records = start - load<u32>(end, SIZE_WORD);
+  writeRuns(start, end, records);
+  at = records;
   let to: usize = 0;
-  while (at < end) {
+  while (at < start) {
     to += readNumber();
     const what = readNumber();
     const kind = what & 3;
     const count = what >> 2;
     to = kind == Kind.BYTES ? writeBytes(to, count) : writeObject(to, count, kind == Kind.TEXT);
   }
-  memory.fill(start, 0, end + SIZE_WORD - start);
+  memory.fill(records, 0, end + SIZES - records);
+}
+
+/** Writes the records to `to`. */
+function writeRuns(start: usize, end: usize, to: usize): void {
+  at = start;
+  while (at < end) {
+    const first: usize = load<u8>(at++);
+    if (first < REPEATED) {
+      to = writeBytes(to, first + 1);
+      continue;
+    }
+    let from = to - readNumber();
+    for (const runEnd = to + first - (REPEATED - LEAST_REPEATED); to < runEnd; to++) {
+      store<u8>(to, load<u8>(from++));
+    }
+  }
 }
 
 function writeBytes(to: usize, count: usize): usize {

@@ -23,6 +23,11 @@ const STRING = 2;
 const BYTES = 0;
 const OBJECT = 1;
 const TEXT = 2;
+/** Plain bytes, and bytes that stood before: what their first byte counts from, and up to. */
+const MOST_PLAIN = 128;
+const REPEATED = 128;
+const LEAST_REPEATED = 4;
+const MOST_REPEATED = LEAST_REPEATED + 127;
 
 /** Reads numbers of seven bits a byte, and bytes. */
 class Reader {
@@ -118,6 +123,39 @@ function recordsOf(segments) {
   return { records: Buffer.concat(records), end };
 }
 
+/** `bytes` with what stood before told by where it stood: from each place on as much as there is. */
+function shortened(bytes) {
+  const parts = [];
+  let from = 0;
+  const tellUpTo = (to) => {
+    for (; from < to; from += Math.min(to - from, MOST_PLAIN)) {
+      const plain = bytes.subarray(from, Math.min(to, from + MOST_PLAIN));
+      parts.push(Buffer.from([plain.length - 1]), plain);
+    }
+  };
+  let at = 1;
+  while (at < bytes.length) {
+    let length = LEAST_REPEATED - 1;
+    let place = -1;
+    while (length < MOST_REPEATED && at + length < bytes.length) {
+      const found = bytes.lastIndexOf(bytes.subarray(at, at + length + 1), at - 1);
+      if (found < 0) break;
+      place = found;
+      length++;
+    }
+    if (place < 0) {
+      at++;
+      continue;
+    }
+    tellUpTo(at);
+    parts.push(Buffer.from([REPEATED + length - LEAST_REPEATED]), number(at - place));
+    at += length;
+    from = at;
+  }
+  tellUpTo(bytes.length);
+  return Buffer.concat(parts);
+}
+
 /** The module with its data packed; as it is where that has been done. */
 export function pack(module) {
   const sections = sectionsOf(module);
@@ -126,11 +164,14 @@ export function pack(module) {
   const last = segments.at(-1);
   if (last.start + last.bytes.length === memoryEnd) return module;
   const { records, end } = recordsOf(segments);
-  const size = Buffer.alloc(SIZE_WORD);
-  size.writeUInt32LE(records.length);
-  const block = Buffer.concat([records, size]);
+  const packed = shortened(records);
+  const sizes = Buffer.alloc(2 * SIZE_WORD);
+  sizes.writeUInt32LE(packed.length);
+  sizes.writeUInt32LE(records.length, SIZE_WORD);
+  const block = Buffer.concat([packed, sizes]);
   const start = memoryEnd - block.length;
-  if (start < end) throw new Error("pack: no room in the first memory, see --initialMemory of asc");
+  if (start - records.length < end)
+    throw new Error("pack: no room in the first memory, see --initialMemory of asc");
   const address = [I32_CONST, ...number(start, true), END];
   const segment = Buffer.concat([Buffer.from([1, 0, ...address]), number(block.length), block]);
   sections.set(DATA, segment);

@@ -9,6 +9,7 @@ import { NodeMetadata } from "../config/node_metadata";
 import { ConfigReader } from "../config/reader";
 import { SideSetting } from "../config/settings";
 import { StructReader } from "../config/struct";
+import { Arena } from "../wire/arena";
 import { Span } from "../wire/span";
 import { bytesOf, end, hexOf, hexOfText, place, placeFirst, placeRoom, start } from "./edge";
 
@@ -130,9 +131,13 @@ const NODE = new NodeMetadata((_path: string): string => "");
 /** What is wrong with the configuration, or "" and the configuration is given back. */
 function refusal(bytes: string): string {
   place(bytes);
+  const arena = new Arena();
+  arena.open();
   const reader = new ConfigReader();
   const config = reader.read(start, <u32>(end - start), 1, NODE);
+  arena.close();
   if (config) config.free();
+  arena.free();
   return config ? "" : reader.error;
 }
 
@@ -195,9 +200,13 @@ describe("a configuration", () => {
         store<u8>(start + j, (<u8>(random >> 16)) & (i % 3 == 0 ? 0x1f : 0xff));
       }
       if (length > 0) store<u8>(start, 0x0a);
+      const arena = new Arena();
+      arena.open();
       const config = new ConfigReader().read(start, length, 1, NODE);
       if (config) accepted++;
+      arena.close();
       if (config) config.free();
+      arena.free();
     }
     // Nothing at all is a configuration; everything else here is not.
     expect(accepted).toBe(500);

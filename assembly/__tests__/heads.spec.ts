@@ -5,6 +5,7 @@ import { COMPACTED_JAVA, FASTJSON, JAVA } from "../dubbo/tables";
 import { AttachmentQuery } from "../dubbo/attachments";
 import { Invocation } from "../dubbo/invocation";
 import { INCOMPLETE, MALFORMED, UNSUPPORTED } from "../wire/position";
+import { Arena } from "../wire/arena";
 import { readInvocation } from "../serialization/bodies";
 import { bytesOf, end, hexOf, hexOfText, place, placeFirst, start, textAt } from "./edge";
 
@@ -26,6 +27,8 @@ function block(hex: string): string {
 
 /** Reads a body up to `length`: what came of it in one line. */
 function read(serialization: u8, hex: string, length: i32 = -1, attachments: bool = false): string {
+  const arena = new Arena();
+  arena.open();
   const call = new Invocation();
   if (attachments) call.attachments = new AttachmentQuery();
   if (length < 0) place(hex);
@@ -39,7 +42,8 @@ function read(serialization: u8, hex: string, length: i32 = -1, attachments: boo
     line += " " + textAt(call.method.start, call.method.length);
     line += " " + textAt(call.descriptor.start, call.descriptor.length);
   }
-  call.free();
+  arena.close();
+  arena.free();
   return line;
 }
 

@@ -7,6 +7,7 @@ import { AttachmentQuery } from "../dubbo/attachments";
 import { argumentCount, BAD_DESCRIPTOR, Invocation } from "../dubbo/invocation";
 import { INCOMPLETE, MALFORMED, UNSUPPORTED } from "../wire/position";
 import { Span } from "../wire/span";
+import { Arena } from "../wire/arena";
 import { readInvocation } from "../serialization/bodies";
 import { bytesOf, end, hexOf, hexOfText, place, placeFirst, start, textAt } from "./edge";
 
@@ -42,6 +43,8 @@ const HEAD2 = f("2.0.2") + f("a.B") + f("1.0");
 
 /** Reads a body asking for `group`; what came of it in one line. */
 function read(serialization: u8, hex: string, length: i32 = -1): string {
+  const arena = new Arena();
+  arena.open();
   const call = new Invocation();
   const query = new AttachmentQuery();
   call.attachments = query;
@@ -57,7 +60,8 @@ function read(serialization: u8, hex: string, length: i32 = -1): string {
   if (call.attachmentsRead) {
     line += group.start == 0 ? " no group" : " group=" + textAt(group.start, group.length);
   }
-  call.free();
+  arena.close();
+  arena.free();
   return line;
 }
 

@@ -6,7 +6,7 @@
  */
 import { NAME_COUNT, NAME_WORDS } from "../call/names";
 import { AttachmentQuery } from "../dubbo/attachments";
-import { AddressMatch, networkBits, parseNetwork } from "../rules/address_match";
+import { networkOf } from "../rules/address_match";
 import { AttachmentMatch } from "../rules/attachment_match";
 import { Match } from "../rules/match";
 import { PrincipalMatch } from "../rules/principal_match";
@@ -85,12 +85,11 @@ export class MatchReader {
     const networks = this.checker.list(path, value, MOST_ITEMS);
     for (let i = 0; i < networks.length; i++) {
       const text = networks[i].type == JsonType.STRING ? networks[i].text : "";
-      const address = parseNetwork(text);
-      if (address == 0) {
+      const network = networkOf(text);
+      if (!network) {
         this.checker.refuse(item(path, i), networks[i], "an address or a network");
         return false;
       }
-      const network = new AddressMatch(address, networkBits);
       network.next = match.networks;
       match.networks = network;
     }

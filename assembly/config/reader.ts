@@ -126,7 +126,8 @@ export class ConfigReader {
     if (telemetry) {
       settings.telemetry = new TelemetrySettings();
       new TelemetryReader(checker, matches, node).read(telemetry, settings.telemetry!);
-      if (settings.telemetry!.propagates) settings.rewriteForTraces(seed);
+      // A context that is written anew is an attachment that is rewritten.
+      if (settings.telemetry!.propagates) settings.rewriting(seed);
     }
     if (checker.error.length == 0) settings.holdForPolicies(seed);
   }

@@ -58,11 +58,6 @@ export class Settings extends Kept {
     this.metrics.labels = bitOf(Name.INTERFACE) | bitOf(Name.METHOD);
   }
 
-  /** A context that is written anew is an attachment that is rewritten. */
-  rewriteForTraces(seed: u64): void {
-    this.rewriting(seed);
-  }
-
   /** Whether there are attachments that only the filter may set. */
   get hasProtectedKeys(): bool {
     const routing = this.routing;
@@ -85,7 +80,7 @@ export class Settings extends Kept {
   }
 
   /** Routing that rewrites, with no rules of its own where the configuration has none. */
-  private rewriting(seed: u64): Routing {
+  rewriting(seed: u64): Routing {
     let routing = this.routing;
     if (!routing) {
       routing = new Routing(seed);

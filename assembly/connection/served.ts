@@ -13,6 +13,7 @@ import { Call, setVersion } from "../call/call";
 import { Name } from "../call/names";
 import { AttachmentQuery, WantedAttachment } from "../dubbo/attachments";
 import { Invocation } from "../dubbo/invocation";
+import { Kept } from "../wire/arena";
 import { sameBytes } from "../wire/bytes";
 import { Span } from "../wire/span";
 
@@ -22,7 +23,7 @@ const SLASH: u8 = 0x2f;
 /** The attachments that say what is served. */
 @unmanaged
 @final
-export class ServedNames {
+export class ServedNames extends Kept {
   private path: WantedAttachment;
   private interfaceName: WantedAttachment;
   private version: WantedAttachment;
@@ -31,6 +32,7 @@ export class ServedNames {
 
   /** @param query asks for them from now on */
   constructor(query: AttachmentQuery) {
+    super();
     this.path = query.wantText("path");
     this.interfaceName = query.wantText("interface");
     this.version = query.wantText("version");
@@ -60,11 +62,6 @@ export class ServedNames {
   /** The attachment `interface`, which a provider may go by. */
   get otherInterface(): Span {
     return this.interfaceName.exact;
-  }
-
-  /** Gives it back. */
-  free(): void {
-    heap.free(changetype<usize>(this));
   }
 }
 

@@ -6,6 +6,7 @@
  * Source: org.apache.dubbo.rpc.protocol.dubbo.DubboCodec.encodeRequestData. How a string, an
  * argument or the attachments are written is the serialization's matter.
  */
+import { Kept, keptSpan } from "../wire/arena";
 import { sameAscii } from "../wire/bytes";
 import { INCOMPLETE } from "../wire/position";
 import { Span } from "../wire/span";
@@ -21,14 +22,14 @@ const DESCRIPTOR_FOLLOWS: i32 = -1;
 /** One call as its body says it; its spans are good as long as the body's bytes. */
 @unmanaged
 @final
-export class Invocation {
-  dubboVersion: Span = new Span();
-  path: Span = new Span();
-  serviceVersion: Span = new Span();
+export class Invocation extends Kept {
+  dubboVersion: Span = keptSpan();
+  path: Span = keptSpan();
+  serviceVersion: Span = keptSpan();
   /** The method as the head names it: `$invoke` for a generic call. */
-  headMethod: Span = new Span();
+  headMethod: Span = keptSpan();
   /** JVM type descriptors in a row, one for each argument. */
-  descriptor: Span = new Span();
+  descriptor: Span = keptSpan();
   /** Where the descriptor is written, with what stands before its characters. */
   descriptorAt: usize = 0;
   /** How many arguments there are; `BAD_DESCRIPTOR` where the descriptor is none. Told once they are needed. */
@@ -36,7 +37,7 @@ export class Invocation {
   /** Whether the body says their number, and has no descriptor. */
   isCounted: bool = false;
   /** The first argument of a generic call: the method it really calls. */
-  genericMethod: Span = new Span();
+  genericMethod: Span = keptSpan();
   /** What to look for among the attachments; null: the body is not read so far. */
   attachments: AttachmentQuery | null = null;
   /** Whether the five strings were read; they are good even if what follows could not be. */
@@ -109,17 +110,6 @@ export class Invocation {
     this.isDoubtful = false;
     const attachments = this.attachments;
     if (attachments) attachments.clear();
-  }
-
-  /** Gives the invocation back, but not its query. */
-  free(): void {
-    heap.free(changetype<usize>(this.dubboVersion));
-    heap.free(changetype<usize>(this.path));
-    heap.free(changetype<usize>(this.serviceVersion));
-    heap.free(changetype<usize>(this.headMethod));
-    heap.free(changetype<usize>(this.descriptor));
-    heap.free(changetype<usize>(this.genericMethod));
-    heap.free(changetype<usize>(this));
   }
 
   /** The method that is really called. */

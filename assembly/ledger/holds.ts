@@ -4,6 +4,7 @@
  * A call in flight remembers the counters that it takes a place of as bits, so that its end, whichever it
  * is, gives them back.
  */
+import { Kept, keptZeros } from "../wire/arena";
 
 /** As many limits as a call has bits. */
 export const MOST_HOLDS: u32 = 32;
@@ -11,8 +12,8 @@ export const MOST_HOLDS: u32 = 32;
 /** One in each plugin. */
 @unmanaged
 @final
-export class Holds {
-  private counts: usize = newCounts();
+export class Holds extends Kept {
+  private counts: usize = keptZeros(MOST_HOLDS << 2);
 
   /** Takes a place of counter `index` if fewer than `most` are taken; false if not. */
   take(index: u32, most: u32): bool {
@@ -31,16 +32,4 @@ export class Holds {
       store<u32>(count, load<u32>(count) - 1);
     }
   }
-
-  /** Gives everything back. */
-  free(): void {
-    heap.free(this.counts);
-    heap.free(changetype<usize>(this));
-  }
-}
-
-function newCounts(): usize {
-  const counts = heap.alloc(MOST_HOLDS << 2);
-  memory.fill(counts, 0, MOST_HOLDS << 2);
-  return counts;
 }

@@ -19,6 +19,7 @@ import { Recorder } from "../metrics/recorder";
 import { cellKey, Series } from "../metrics/series";
 import { Holds } from "./holds";
 import { InFlight, InFlightTable } from "./in_flight";
+import { Kept } from "../wire/arena";
 
 /** How a call ends. */
 export const enum EndKind {
@@ -35,7 +36,7 @@ export const enum EndKind {
 /** An end, filled by who sees it; what has no meaning for its kind is not read. */
 @unmanaged
 @final
-export class Ending {
+export class Ending extends Kept {
   kind: EndKind = EndKind.UNTRACKED;
   /** Of an answer: a place in the protocol's list of call/statuses.ts, and what it means. */
   status: u32 = 0;
@@ -77,7 +78,7 @@ export class Ending {
 /** One in each plugin. */
 @unmanaged
 @final
-export class Ledger {
+export class Ledger extends Kept {
   /** The end that is being told; one at a time. */
   readonly ending: Ending = new Ending();
   /** Places that calls in flight take. */
@@ -93,6 +94,7 @@ export class Ledger {
    * @param telemetry tells outside, or null; nothing of these is the ledger's own
    */
   constructor(calls: InFlightTable, recorder: Recorder, telemetry: Telemetry | null) {
+    super();
     this.calls = calls;
     this.recorder = recorder;
     this.telemetry = telemetry;
@@ -148,13 +150,6 @@ export class Ledger {
       this.holds.release(call.holds);
       call.holds = 0;
     }
-  }
-
-  /** Gives the ledger back. */
-  free(): void {
-    this.holds.free();
-    heap.free(changetype<usize>(this.ending));
-    heap.free(changetype<usize>(this));
   }
 }
 

@@ -23,6 +23,7 @@ import {
 import { NameList } from "./name_list";
 import { Cell, cellKey, RULE_PART, Series } from "./series";
 import { MetricsSettings } from "./settings";
+import { Kept } from "../wire/arena";
 
 const NANOSECONDS_IN_MICROSECOND: u64 = 1000;
 const NANOSECONDS_IN_MILLISECOND: u64 = 1000000;
@@ -54,7 +55,7 @@ function tellDurations(): void {
 /** Adds to cells for one plugin, and tells Envoy. */
 @unmanaged
 @final
-export class Recorder {
+export class Recorder extends Kept {
   private dirty: Cell | null = null;
   private durationInMicroseconds: bool;
   private tellsAll: bool;
@@ -63,6 +64,7 @@ export class Recorder {
 
   /** @param settings are only looked at */
   constructor(settings: MetricsSettings) {
+    super();
     this.durationInMicroseconds = settings.durationInMicroseconds;
     this.tellsAll = settings.countsAll;
   }
@@ -118,11 +120,6 @@ export class Recorder {
       if (amount != 0 && cell.metricId != NO_METRIC) increment(cell.metricId, amount);
       cell = next;
     }
-  }
-
-  /** Gives the recorder back; what was not flushed is lost. */
-  free(): void {
-    heap.free(changetype<usize>(this));
   }
 }
 

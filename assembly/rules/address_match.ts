@@ -44,34 +44,25 @@ export class AddressMatch extends Kept {
   }
 }
 
-/** A network's address and size, as `parseNetwork` found them. */
-export let networkBits: u32 = 0;
-
-/**
- * Reads `10.0.0.0/8`, `192.0.2.1` or `2001:db8::/32`.
- *
- * @returns where the sixteen bytes lie, good until the next call, with `networkBits` set; 0 if the text
- *   is no network
- */
-export function parseNetwork(text: string): usize {
+/** The condition that `10.0.0.0/8`, `192.0.2.1` or `2001:db8::/32` stands for; null if the text is no network. */
+export function networkOf(text: string): AddressMatch | null {
   const slash = text.indexOf("/");
   const address = slash < 0 ? text : text.substring(0, slash);
   const bytes = String.UTF8.encode(address);
-  if (!parseAddress(changetype<usize>(bytes), bytes.byteLength, PARSED)) return 0;
+  if (!parseAddress(changetype<usize>(bytes), bytes.byteLength, PARSED)) return null;
   const isIpv4 = !address.includes(":");
   const most: u32 = isIpv4 ? 32 : 128;
   let bits = most;
   if (slash >= 0) {
     const digits = text.substring(slash + 1);
-    if (digits.length == 0 || digits.length > 3) return 0;
+    if (digits.length == 0 || digits.length > 3) return null;
     bits = 0;
     for (let i = 0; i < digits.length; i++) {
       const digit = digits.charCodeAt(i) - 0x30;
-      if (digit < 0 || digit > 9) return 0;
+      if (digit < 0 || digit > 9) return null;
       bits = bits * 10 + digit;
     }
-    if (bits > most) return 0;
+    if (bits > most) return null;
   }
-  networkBits = isIpv4 ? IPV4_BITS + bits : bits;
-  return PARSED;
+  return new AddressMatch(PARSED, isIpv4 ? IPV4_BITS + bits : bits);
 }

@@ -10,6 +10,7 @@
  * Sources: w3.org/TR/trace-context; github.com/openzipkin/b3-propagation; SkyWalking's "Cross Process
  * Propagation Headers Protocol v3".
  */
+import { Kept } from "../wire/arena";
 import { Output } from "../wire/output";
 
 /** What the caller says about recording. */
@@ -41,7 +42,7 @@ const DEBUG: u8 = 0x64;
 /** A trace's id, the caller's span in it, and whether it is recorded. */
 @unmanaged
 @final
-export class TraceContext {
+export class TraceContext extends Kept {
   form: ContextForm = ContextForm.NONE;
   sampling: Sampling = Sampling.OPEN;
   /** The 16 bytes of the trace's id as two numbers, big endian: the first eight … */

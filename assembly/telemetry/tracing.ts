@@ -7,6 +7,7 @@
  */
 import { AttachmentQuery, WantedAttachment } from "../dubbo/attachments";
 import { AttachmentChange } from "../dubbo/attachment_change";
+import { Kept } from "../wire/arena";
 import { hashU64 } from "../wire/hash";
 import { Propagation } from "./propagation";
 import { TelemetrySettings, WHOLE } from "./settings";
@@ -24,7 +25,7 @@ import {
 /** Reads contexts and draws samples; one in each plugin that makes spans. */
 @unmanaged
 @final
-export class Tracing {
+export class Tracing extends Kept {
   /** What passes our context on, or null. */
   private propagation: Propagation | null = null;
   private settings: TelemetrySettings;
@@ -46,6 +47,7 @@ export class Tracing {
    * @param seed for chance and ids
    */
   constructor(settings: TelemetrySettings, query: AttachmentQuery, seed: u64) {
+    super();
     this.settings = settings;
     this.random = hashU64(seed, 3);
     this.traceparent = wantContext(query, "traceparent");
@@ -145,12 +147,10 @@ export class Tracing {
     return hashU64(this.random, 7);
   }
 
-  /** Gives everything back. */
+  /** Gives back what grew. */
   free(): void {
     const propagation = this.propagation;
     if (propagation) propagation.free();
-    heap.free(changetype<usize>(this.context));
-    heap.free(changetype<usize>(this));
   }
 }
 

@@ -434,6 +434,13 @@ describe("propagation", () => {
     const sent = concat([
       request(),
       request({ id: 2, extraAttachments: { traceparent: `00-${TRACE}-${SPAN}-00` } }),
+      // Of B3's flags only `1` alone asks for a record.
+      ...["0", "16"].map((flags) =>
+        request({
+          id: 3,
+          extraAttachments: { "X-B3-TraceId": TRACE, "X-B3-SpanId": SPAN, "X-B3-Flags": flags },
+        }),
+      ),
     ]);
     connection.downstream(sent);
     assert.deepEqual(connection.toUpstream, sent);
