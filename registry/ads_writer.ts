@@ -8,9 +8,10 @@ import {
   type DeltaRequest,
   type DeltaResponse,
   type Snapshot,
+  type Versioned,
 } from "./delta_stream.ts";
 import type { Directory } from "./directory.ts";
-import { envoyResources } from "./envoy_resources.ts";
+import { envoyResources, type Resource } from "./envoy_resources.ts";
 import type { Instance } from "./instance.ts";
 import { refresh } from "./refresh.ts";
 
@@ -111,12 +112,20 @@ function versioned(all: ReturnType<typeof envoyResources>): Snapshot {
   return new Map(
     [...all].map(([type, resources]) => [
       type,
-      new Map(
-        [...resources].map(([name, resource]) => {
-          const hash = createHash("sha256").update(JSON.stringify(resource)).digest("hex");
-          return [name, { version: hash.slice(0, 16), resource }];
-        }),
-      ),
+      new Map([...resources].map(([name, resource]) => [name, version(resource)])),
     ]),
   );
+}
+
+// Many are the very ones of before.
+const versions = new WeakMap<Resource, Versioned>();
+
+function version(resource: Resource): Versioned {
+  let one = versions.get(resource);
+  if (one === undefined) {
+    const hash = createHash("sha256").update(JSON.stringify(resource)).digest("hex");
+    one = { version: hash.slice(0, 16), resource };
+    versions.set(resource, one);
+  }
+  return one;
 }

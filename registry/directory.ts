@@ -22,6 +22,7 @@ export class Directory {
   readonly #rules = new Rules();
   readonly #known = new Set<string>();
   readonly #listeners: Listener[] = [];
+  #told = new Map<string, Instance[]>();
   #timer: NodeJS.Timeout | undefined;
 
   /**
@@ -61,7 +62,8 @@ export class Directory {
 
   /**
    * Instances by `serviceKey`, each address once, sorted by address, as the rules have them. A service that has lost its last
-   * instance stays, empty: its callers are told so, not that there is no such service.
+   * instance stays, empty: its callers are told so, not that there is no such service. One of which nothing
+   * has changed is the same array as before.
    */
   services(): Map<string, Instance[]> {
     const services = new Map<string, Map<string, Instance>>();
@@ -74,11 +76,22 @@ export class Directory {
     }
     const sorted = (byAddress: Map<string, Instance>) =>
       [...byAddress].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => this.#rules.apply(one));
-    return new Map([...services].map(([key, byAddress]) => [key, sorted(byAddress)]));
+    const before = this.#told;
+    this.#told = new Map(
+      [...services].map(([key, byAddress]) => {
+        const [now, then] = [sorted(byAddress), before.get(key)];
+        return [key, then !== undefined && isSame(now, then) ? then : now];
+      }),
+    );
+    return this.#told;
   }
 
   /** Forgets changes that nobody was told of yet. */
   close(): void {
     clearTimeout(this.#timer);
   }
+}
+
+function isSame(a: Instance[], b: Instance[]): boolean {
+  return a.length === b.length && a.every((one, i) => one === b[i]);
 }

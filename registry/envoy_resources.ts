@@ -6,7 +6,7 @@
 //
 // Formats: envoy.config.cluster.v3, envoy.config.endpoint.v3, envoy.extensions.filters.network.dubbo_proxy.v3.
 
-import { weightAt, type Instance } from "./instance.ts";
+import { warmsUpAt, weightAt, type Instance } from "./instance.ts";
 import { serviceParts } from "./service_key.ts";
 
 const PREFIX = "type.googleapis.com/";
@@ -88,9 +88,17 @@ export function endpointsOf(instances: Instance[], now: number): ReturnType<type
   return instances.filter(({ protocol }) => protocol === PROTOCOL).map((one) => endpoint(one, now));
 }
 
+// Of many services a change is one of few: an array that was seen makes what it made before, unless its
+// weights grow.
+const assignments = new WeakMap<Instance[], Resource>();
+
 function loadAssignment(name: string, instances: Instance[], now: number): Resource {
+  const known = assignments.get(instances);
+  if (known !== undefined) return known;
   const lb_endpoints = endpointsOf(instances, now);
-  return { "@type": ENDPOINTS, cluster_name: name, endpoints: [{ lb_endpoints }] };
+  const one = { "@type": ENDPOINTS, cluster_name: name, endpoints: [{ lb_endpoints }] };
+  if (!instances.some((its) => warmsUpAt(its, now))) assignments.set(instances, one);
+  return one;
 }
 
 function endpoint(one: Instance, now: number) {

@@ -15,6 +15,8 @@ import { zooKeeperJars } from "./zookeeper.ts";
 const TEST = { timeout: 120_000 };
 const CALLS = 300;
 const JAVA_START_MS = 60_000;
+/** Dubbo's own is a minute. */
+const SESSION_MS = 4000;
 const SERVICES = ["com.k8s.User.UserProvider", "blue/com.k8s.Order.OrderProvider:1.0.0"];
 
 for (const [mode, storage] of [
@@ -48,6 +50,33 @@ for (const [mode, storage] of [
     });
   });
 }
+
+test(
+  "of two providers one is killed: no call goes there once its session has ended",
+  TEST,
+  async (t) => {
+    const stage = await startStage(t);
+    const properties = {
+      "dubbo.application.register-mode": "interface",
+      "dubbo.registry.session": `${SESSION_MS}`,
+    };
+    const lost = await startJava(t, stage, properties);
+    const kept = await startJava(t, stage, properties);
+    const known = async (...ports: number[]) => {
+      const all = await endpoints(stage);
+      const wanted = ports.map(String).sort().join();
+      return SERVICES.every((service) => all.get(service)?.sort().join() === wanted);
+    };
+    await until("both are known", () => known(lost.port, kept.port));
+    lost.process.kill("SIGKILL");
+    await until("its session ends", () => known(kept.port));
+    const options = { user: stage.port, order: stage.port, calls: CALLS };
+    await runJavaConsumer({ ...options, serialization: "hessian2" }, async (sent) => {
+      assert.equal(totalSent(sent), CALLS);
+      assert.equal(totalSent(...(await reportsOf(CALLS, [kept]))), CALLS);
+    });
+  },
+);
 
 /** A provider that registers itself; it ends with the test. */
 async function startJava(

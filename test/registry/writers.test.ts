@@ -3,11 +3,12 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { promisify } from "node:util";
+import { parseAllDocuments } from "yaml";
 import { DubboClient } from "../../demo/dubbo/client.ts";
 import { startEnvoy } from "../../harness/envoy_process.ts";
 import { freePorts } from "../../harness/ports.ts";
@@ -18,8 +19,10 @@ import { interfacesText } from "../../registry/interfaces_writer.ts";
 import { hostOf, serviceEntries } from "../../registry/istio_resources.ts";
 import { instanceOf } from "../../registry/provider_url.ts";
 import { startNamed, until } from "./stage.ts";
+import { Registrant, ZooKeeperServer } from "./zookeeper.ts";
 
 const TEST = { timeout: 120_000 };
+const RUN_MS = 30_000;
 const KEY = "blue/a.A:1.0.0";
 const TYPES = "type.googleapis.com/envoy.extensions";
 
@@ -129,6 +132,49 @@ test("keys that differ in case alone make one host and two objects", () => {
   assert.equal(hostOf("a.Aa"), hostOf("a.aA"));
   assert.equal(new Set(entries.map(({ metadata }) => metadata.name)).size, 2);
 });
+
+test(
+  "once: ServiceEntries to standard output, files and the list, and nothing else runs",
+  TEST,
+  async (t) => {
+    const zooKeeper = await ZooKeeperServer.start();
+    t.after(() => zooKeeper.stop());
+    const provider = await Registrant.connect(zooKeeper);
+    t.after(() => provider.close());
+    const url = "dubbo://192.0.2.1:20880/a.A?interface=a.A&group=blue&version=1.0.0&weight=7";
+    await provider.register(url);
+    await provider.register("dubbo://192.0.2.1:20880/a.B?interface=a.B&disabled=true");
+    const folder = temporary(t);
+    const list = join(folder, "interfaces.json");
+    const args = [fromRoot("harness/run.mjs"), "registry/main.ts", "--once", "--dry-run"];
+    args.push("--zookeeper", zooKeeper.address, "--istio", "dubbo");
+    args.push("--files", join(folder, "eds"), "--interfaces", list);
+    const options = { cwd: ROOT, timeout: RUN_MS };
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, args, options);
+    const entries = parseAllDocuments(stdout).map((one) => one.toJS());
+    assert.deepEqual(
+      entries.map(({ kind, spec }) => [kind, spec.hosts, spec.endpoints]),
+      [
+        [
+          "ServiceEntry",
+          ["a.a.1-0-0.blue.dubbo"],
+          [
+            {
+              address: "192.0.2.1",
+              ports: { "tcp-dubbo": 20880 },
+              weight: 7,
+              labels: { version: "1.0.0", group: "blue" },
+            },
+          ],
+        ],
+      ],
+    );
+    for (const line of stderr.trim().split("\n")) assert.ok(JSON.parse(line).message, line);
+    assert.deepEqual(JSON.parse(readFileSync(list, "utf8")), ["a.A", "a.B"]);
+    const files = ["a.B", KEY].map((key) => `${encodeURIComponent(key)}.json`);
+    assert.deepEqual(readdirSync(join(folder, "eds")).sort(), files.sort());
+  },
+);
 
 for (const [what, args, message] of [
   [

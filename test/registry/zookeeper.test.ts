@@ -14,6 +14,10 @@ import {
 } from "./stage.ts";
 
 const TEST = { timeout: 120_000 };
+/** Dubbo's own is ten minutes. */
+const WARM_UP_MS = 15_000;
+/** Envoy's round robin begins anew with each change of weights. */
+const SHARE_ERROR = 0.12;
 
 function url(service: string, port: number, query = "application=test"): string {
   return `dubbo://127.0.0.1:${port}/${service}?interface=${service}&${query}`;
@@ -80,6 +84,35 @@ describe("from ZooKeeper into Envoy", () => {
     const answers = await callers(stage, "a.A", 500);
     // Envoy's round robin goes by weight; a share may be off by where in its round it began.
     assert.ok(Math.abs(answers.few! - 100) <= 10, JSON.stringify(answers));
+  });
+
+  test("a provider that warms up takes more and more calls", TEST, async (t) => {
+    const stage = await startStage(t);
+    const session = await registrant(t, stage);
+    const [cold, warm] = [await startNamed(t, "cold", "a.A"), await startNamed(t, "warm", "a.A")];
+    await session.register(url("a.A", warm));
+    await until("warm is called", async () => (await who(stage, "a.A")) === "warm");
+    await session.register(url("a.A", cold, `timestamp=${Date.now()}&warmup=${WARM_UP_MS}`));
+    const weight = async () => Number((await endpoint(stage, cold))?.load_balancing_weight ?? 0);
+    await until("cold is known", async () => (await weight()) > 0);
+    const weights: number[] = [];
+    for (let at = await weight(); at < 100; at = await weight()) {
+      const answers = await callers(stage, "a.A", 100);
+      const after = await weight();
+      weights.push(at);
+      // Its share lies between that of the weight before and that of the weight after.
+      const share = (answers.cold ?? 0) / 100;
+      const told = JSON.stringify({ at, after, answers });
+      assert.ok(share >= at / (at + 100) - SHARE_ERROR, told);
+      assert.ok(share <= after / (after + 100) + SHARE_ERROR, told);
+    }
+    assert.ok(new Set(weights).size >= 3, weights.join());
+    assert.deepEqual(
+      weights,
+      [...weights].sort((a, b) => a - b),
+    );
+    const answers = await callers(stage, "a.A", 200);
+    assert.ok(Math.abs(answers.cold! - 100) <= 20, JSON.stringify(answers));
   });
 
   test(
