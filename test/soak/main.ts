@@ -3,17 +3,20 @@
 //
 //   callers ──> [filter, tcp_proxy] ────────────> a provider that is killed and frozen
 //           ──> [filter, rules, dubbo_proxy] ───> a provider that is not
+//                  └── spans, records of failed calls ──> a collector with moods
 //
 // Exit code 1 where memory, descriptors or series were still growing in the last third, a gauge is not
 // back at 0, or a counter is not what the callers did. Ends with "# pass N" and "# fail N".
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { addCluster } from "../../harness/envoy_config.ts";
 import { ours } from "../e2e/envoy_setup.ts";
 import { sumOf } from "../e2e/envoy_series.ts";
 import { imbalance, total } from "../faults/counts.ts";
 import { HEALTHY } from "../faults/methods.ts";
 import { Stage } from "../faults/stage.ts";
+import { MoodyCollector } from "./collector.ts";
 import { runLoad, type Tally } from "./load.ts";
 import { compare, openDescriptors, residentKib, TOLERANCES, type Sample } from "./samples.ts";
 import { configure, DRAIN_SECONDS, makeTrouble } from "./trouble.ts";
@@ -28,16 +31,21 @@ if (!(MINUTES > 0 && MINUTES <= 24 * 60)) throw new Error(`--minutes ${values.mi
 let passed = 0;
 let failed = 0;
 
+const collector = await MoodyCollector.start();
 const stage = await Stage.set("tcp_proxy", {
   bystanderChain: "dubbo_proxy",
   concurrency: 2,
   drainSeconds: DRAIN_SECONDS,
-  change: (config) => configure(config, 0),
+  change: (config) => {
+    addCluster(config, "collector", collector.port);
+    configure(config, 0);
+  },
 });
 try {
   await soak();
 } finally {
   const end = await stage.stop();
+  collector.stop();
   check("Envoy ends well", end === "exit code 0", end);
 }
 console.log(`# pass ${passed}\n# fail ${failed}`);
@@ -105,6 +113,10 @@ async function counters(tally: Tally): Promise<void> {
   const refused = sumOf(scrape, "refused_connections_total");
   const seen = `${refused} connections of ${garbage}`;
   check("what is no Dubbo is refused, where attachments are protected", refused === garbage, seen);
+  const told = sumOf(scrape, "telemetry_exported_total");
+  check("spans and records were taken", told > 0, `${told} in ${collector.requests} requests`);
+  const lost = sumOf(scrape, "telemetry_dropped_total");
+  check("… and lost while their collector was in no mood", lost > 0, `${lost}`);
   const flooded = sumOf(scrape, "requests_total", { interface: "_OTHER" });
   check("names beyond max_series have one series", flooded > 0, `${flooded} calls`);
 }

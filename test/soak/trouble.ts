@@ -25,6 +25,13 @@ const ROUTING = {
   rules: [{ name: "all", attachments: { set: [{ name: "dubbo-route", value: "v1" }] } }],
 };
 
+/** A span of each tenth call and a record of each that fails, by the smallest queue that there is. */
+const TELEMETRY = {
+  otlp: { cluster: "collector", interval_ms: 200, timeout_ms: 1000, max_queue_bytes: 65536 },
+  spans: { sample: { percentage: 10 } },
+  log: { when: { outcomes: ["error", "exception", "unanswered"] } },
+};
+
 /** What was done. */
 export interface Troubles {
   reloads: number;
@@ -38,7 +45,7 @@ export function configure(config: Json, generation: number): void {
     const metrics = { max_series: MAX_SERIES, max_in_flight: 1000 + generation };
     const routing = name === BYSTANDER ? ROUTING : {};
     for (const plugin of wasmPlugins(named(listenersOf(config), name, "listener"))) {
-      setPluginConfig(plugin, { metrics, routing });
+      setPluginConfig(plugin, { metrics, routing, telemetry: TELEMETRY });
     }
   }
 }
