@@ -36,6 +36,7 @@ export class ServedNames {
     this.version = query.wantText("version");
     this.group = query.wantText("group");
     this.application = query.wantText("remote.application");
+    this.application.isStatement = true;
   }
 
   /**
@@ -52,7 +53,7 @@ export class ServedNames {
     if (named.length != 0 && !isInterfaceName(served)) served.point(named);
     const version = this.version.exact;
     if (version.length != 0) call.name(Name.VERSION).point(version);
-    call.name(Name.GROUP).point(this.group.value);
+    call.name(Name.GROUP).point(this.group.exact);
     call.name(Name.APPLICATION).point(this.application.value);
     return isOther;
   }

@@ -14,6 +14,7 @@ import { Name } from "../call/names";
 import { RefusalReason } from "../call/vocabulary";
 import { Holds } from "../ledger/holds";
 import { NameList } from "../metrics/name_list";
+import { Match } from "../rules/match";
 import { Rules } from "../rules/rules";
 import { sameBytes } from "../wire/bytes";
 import { hashU64 } from "../wire/hash";
@@ -21,6 +22,9 @@ import { Span } from "../wire/span";
 import { Answer } from "./answer";
 import { Policy, PolicyKind } from "./policy";
 import { RefusalLog } from "./refusal_log";
+
+/** The bit by which ASCII tells a small letter. */
+const CASE: u8 = 0x20;
 
 /** The other names by which a call may be served; those that are not known are empty. */
 @unmanaged
@@ -30,11 +34,17 @@ export class OtherNames {
   interfaceName: Span = new Span();
   /** The method of the head: `$invoke` where the call is generic. */
   method: Span = new Span();
+  /** The context in front of the interface in a path, which Dubbo Java takes for the group. */
+  group: Span = new Span();
+  /** Whether a peer may read names that are not known. */
+  areDoubtful: bool = false;
 
   /** Forgets them. */
   clear(): void {
     this.interfaceName.clear();
     this.method.clear();
+    this.group.clear();
+    this.areDoubtful = false;
   }
 }
 
@@ -50,6 +60,8 @@ export class Policies {
   /** Whether there is one that allows, and one that is enforced. */
   allows: bool = false;
   allowsEnforced: bool = false;
+  /** Whether one that allows or denies is enforced. */
+  authorizes: bool = false;
   /** Whether what cannot be read is refused: one that allows or denies is enforced, or keys are protected. */
   mustRead: bool = false;
   /** Whether any asks for the client's address or certificate. */
@@ -112,10 +124,27 @@ export class Policies {
     if (!isSure) {
       if (this.mustRead) return this.refuseUnread(unsureReason);
       if (this.authorizing.first) this.shadow(unsureReason, this.defaultName);
+    } else if (this.authorizing.first && this.others.areDoubtful) {
+      if (this.authorizes) return this.refuseUnread(RefusalReason.UNREADABLE);
+      this.shadow(RefusalReason.UNREADABLE, this.defaultName);
     } else if (this.authorizing.first && !this.isAuthorized(call)) {
       return true;
     }
     return this.isLimited(call, holds, time);
+  }
+
+  /**
+   * Whether an HTTP request that is no call must not go on: who would be served by its path is not known to be
+   * allowed. Limits and faults are for calls.
+   *
+   * @param call with the names that its path has
+   */
+  deniesPath(call: Call): bool {
+    this.forget();
+    if (!this.others.areDoubtful) return !this.isAuthorized(call);
+    if (this.authorizes) return this.refuseUnread(RefusalReason.UNREADABLE);
+    this.shadow(RefusalReason.UNREADABLE, this.defaultName);
+    return false;
   }
 
   /** Nothing was found of a call. */
@@ -183,10 +212,13 @@ export class Policies {
         for (let v: u32 = 0; v < versions; v++) {
           const version = v == 0 ? call.name(Name.VERSION) : call.headVersion;
           if (v != 0 && !isAnother(version, call.name(Name.VERSION))) continue;
-          if (i + m + v == 0) continue;
           asked.name(Name.INTERFACE).point(interfaceName);
           asked.name(Name.METHOD).point(method);
           asked.name(Name.VERSION).point(version);
+          asked.name(Name.GROUP).point(call.name(Name.GROUP));
+          if (i + m + v != 0 && !this.isAllowed(asked)) return false;
+          if (!isAnother(others.group, call.name(Name.GROUP))) continue;
+          asked.name(Name.GROUP).point(others.group);
           if (!this.isAllowed(asked)) return false;
         }
       }
@@ -195,12 +227,17 @@ export class Policies {
   }
 
   private isAllowed(call: Call): bool {
-    const policies = this.authorizing;
-    let policy = policies.findFrom(policies.first, call);
+    let policy = this.authorizing.first;
     let isAllowed = false;
     let isShadowAllowed = false;
     while (policy) {
-      if (policy.kind == PolicyKind.DENY) {
+      const isDeny = policy.kind == PolicyKind.DENY;
+      const match = policy.match;
+      if (!match.meets(call) && !(isDeny && isMetInOtherCase(match, call))) {
+        policy = policy.next;
+        continue;
+      }
+      if (isDeny) {
         if (policy.enforces) {
           this.refuse(RefusalReason.DENIED, policy.index, policy.answer);
           return false;
@@ -213,7 +250,7 @@ export class Policies {
           break;
         }
       }
-      policy = policies.findFrom(policy.next, call);
+      policy = policy.next;
     }
     if (isAllowed) return true;
     if (this.allowsEnforced) {
@@ -279,6 +316,7 @@ export class Policies {
     this.log.free();
     heap.free(changetype<usize>(this.others.interfaceName));
     heap.free(changetype<usize>(this.others.method));
+    heap.free(changetype<usize>(this.others.group));
     heap.free(changetype<usize>(this.others));
     heap.free(changetype<usize>(this));
   }
@@ -292,6 +330,23 @@ function freeAll(policies: Rules<Policy>): void {
     policy = next;
   }
   policies.free();
+}
+
+/**
+ * Whether the call meets the conditions if its method's first letter has the other case: by either name
+ * providers run one method, dubbo-go's always, Dubbo Java's over Triple.
+ */
+function isMetInOtherCase(match: Match, call: Call): bool {
+  const method = call.name(Name.METHOD);
+  if (!match.asks(Name.METHOD) || method.length == 0) return false;
+  const first = load<u8>(method.start);
+  const letter = first | CASE;
+  if (letter < 0x61 || letter > 0x7a) return false;
+  // In the bytes themselves, for as long as they are compared.
+  store<u8>(method.start, first ^ CASE);
+  const isMet = match.meets(call);
+  store<u8>(method.start, first);
+  return isMet;
 }
 
 /** Whether `name` is known and not the same as `usual`. */
