@@ -33,6 +33,11 @@ export interface Origin {
 
 const lower = (key: string): string => key.toLowerCase();
 
+/** As a provider trims a generic call's method: all up to the space. */
+function trimmed(text: string | null): string | undefined {
+  return text?.replace(/^[\0-\x20]+|[\0-\x20]+$/g, "");
+}
+
 /** The method that is really called, and how many bytes of the arguments say so. */
 export interface RealMethod {
   method: string;
@@ -45,7 +50,7 @@ export function realMethod(taken: Taken): RealMethod {
   if (method !== "$invoke" && method !== "$invokeAsync") return { method, end: 0 };
   const isFastjson2 = (taken.header[2]! & 0x1f) === FASTJSON2;
   const reader = isFastjson2 ? new JsonbReader(taken.args, 4) : new HessianReader(taken.args);
-  return { method: reader.string() ?? method, end: reader.at };
+  return { method: trimmed(reader.string()) ?? method, end: reader.at };
 }
 
 function callOf(taken: Taken): Call {
@@ -64,7 +69,7 @@ function callOf(taken: Taken): Call {
     interface: (isInterface ? "" : attachments.get("interface")) || served,
     method: realMethod(taken).method,
     version: exact.get("version") || version || "0.0.0",
-    group: attachments.get("group") ?? null,
+    group: exact.get("group") ?? null,
     application: attachments.get("remote.application") ?? null,
     attachments,
   };
