@@ -11,6 +11,7 @@ import { nodeMetadata } from "./host/properties";
 import { readShared, writeShared } from "./host/shared_data";
 import { setTickPeriod } from "./host/timer";
 import { FLUSH_PERIOD, Plugin } from "./plugin";
+import { Arena } from "./wire/arena";
 
 /** Shared data under this key: it was said that `vm_config` is no place for a configuration. */
 const WARNED_KEY = "vm_configuration";
@@ -33,12 +34,17 @@ export function configure(rootId: u32, size: u32): bool {
   const reader = new ConfigReader();
   const seed = hashSeed();
   const node = new NodeMetadata(nodeMetadata);
+  const arena = new Arena();
+  arena.open();
   const settings = reader.read(bytes, bytes == 0 ? 0 : lastLength(), seed, node);
-  if (!settings) {
+  const plugin = settings ? new Plugin(arena, settings, seed, callsInFlight()) : null;
+  arena.close();
+  if (!plugin) {
+    arena.free();
     log(LogLevel.ERROR, "dubbo: configuration refused: " + reader.error);
     return false;
   }
-  setPlugin(rootId, new Plugin(settings, seed, callsInFlight()));
+  setPlugin(rootId, plugin);
   setTickPeriod(FLUSH_PERIOD);
   return true;
 }

@@ -139,13 +139,20 @@ export function connectionOf(id: u32): Connection | null {
 
 /** Context `id` has done its work: a connection or call is counted to its end, a plugin flushed. */
 export function endContext(id: u32): void {
+  if (endStream(id)) return;
+  const plugin = pluginOf(id);
+  if (plugin) plugin.onDone();
+}
+
+/** Counts the connection or call with context `id` to its end; false where there is none. */
+function endStream(id: u32): bool {
   noteCallback(Callback.DONE);
   const connection = connectionOf(id);
   if (connection) {
     noteConnectionDone();
     contexts().connections.remove(connection);
     connection.end();
-    return;
+    return true;
   }
   const call = httpCallOf(id);
   if (call) {
@@ -155,15 +162,15 @@ export function endContext(id: u32): void {
     call.end();
     call.hashNext = all.unusedCall;
     all.unusedCall = call;
-    return;
+    return true;
   }
-  const plugin = pluginOf(id);
-  if (plugin) plugin.onDone();
+  return false;
 }
 
 /** The host has thrown context `id` away. */
 export function deleteContext(id: u32): void {
-  endContext(id);
+  endStream(id);
+  // Of a plugin nothing is sent any more: the host would take it back with the context.
   const root = rootOf(id);
   if (!root) return;
   contexts().roots.remove(root);

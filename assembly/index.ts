@@ -3,6 +3,7 @@
  *
  * Source: proxy-wasm ABI 0.2.1 for network and HTTP filters. This is the only file with exports to the host.
  */
+import "./unpack";
 import { Callback, noteCallback, noteClose } from "./callbacks";
 import { configure, warnOfVmConfiguration } from "./configure";
 import {

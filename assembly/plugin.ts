@@ -28,6 +28,7 @@ import { OtherNames } from "./policy/policies";
 import { Recorder } from "./metrics/recorder";
 import { Registry } from "./metrics/registry";
 import { cellKey } from "./metrics/series";
+import { Arena } from "./wire/arena";
 
 /** How often counters are told to Envoy, in ms: well below any scrape interval. */
 export const FLUSH_PERIOD: u32 = 500;
@@ -39,6 +40,7 @@ const LABEL_WINDOW: u32 = 1024 * 1024;
 @unmanaged
 @final
 export class Plugin {
+  private arena: Arena;
   settings: Settings;
   registry: Registry;
   recorder: Recorder;
@@ -71,11 +73,12 @@ export class Plugin {
   private retired: bool = false;
 
   /**
-   * @param settings become the plugin's own
+   * @param arena holds the settings, and what is made of them; both become the plugin's own
    * @param seed for hashes
    * @param calls where calls in flight are found; they are the VM's
    */
-  constructor(settings: Settings, seed: u64, calls: InFlightTable) {
+  constructor(arena: Arena, settings: Settings, seed: u64, calls: InFlightTable) {
+    this.arena = arena;
     this.settings = settings;
     const registry = new Registry(settings.metrics, Side.CONSUMER, seed);
     this.registry = registry;
@@ -273,6 +276,7 @@ export class Plugin {
     if (heads) heads.free();
     const served = this.served;
     if (served) served.free();
+    this.arena.free();
     heap.free(changetype<usize>(this));
   }
 }

@@ -1,14 +1,18 @@
-// Compiles the release module into build/dubbo.wasm and copies it beside the manifests, if anything that it is
-// made of has changed since.
+// Compiles the release module into build/dubbo.wasm, packs its texts and copies it beside the manifests, if
+// anything that it is made of has changed since.
 
 import { spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, readFileSync, readdirSync, statSync, utimesSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync, readdirSync, statSync } from "node:fs";
+import { utimesSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { pack } from "./pack.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const module = `${root}build/dubbo.wasm`;
 const made = existsSync(module) ? statSync(module).mtimeMs : 0;
-const sources = ["asconfig.json", "package-lock.json", "assembly"].map((name) => root + name);
+const sources = ["asconfig.json", "package-lock.json", "assembly", "harness/pack.mjs"].map(
+  (name) => root + name,
+);
 
 /** When the newest of the file, or of all files in the folder, was changed, in ms since 1970. */
 function newest(path) {
@@ -24,9 +28,12 @@ if (made < Math.max(...sources.map(newest))) {
   const args = [compiler, "assembly/index.ts", "--target", "release"];
   const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: "inherit" });
   if (status !== 0) process.exit(status ?? 1);
+  writeFileSync(module, pack(readFileSync(module)));
   // What is changed while the compiler runs is newer than the module.
   utimesSync(module, begun, begun);
 }
-const copy = `${root}manifests/dubbo.wasm`;
-if (!existsSync(copy) || !readFileSync(copy).equals(readFileSync(module)))
-  copyFileSync(module, copy);
+for (const folder of ["manifests", "manifests/gateway"]) {
+  const copy = `${root}${folder}/dubbo.wasm`;
+  if (!existsSync(copy) || !readFileSync(copy).equals(readFileSync(module)))
+    copyFileSync(module, copy);
+}

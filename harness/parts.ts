@@ -17,8 +17,7 @@ export interface Program {
 
 /** Starts a program of demo/, from the repository's root. */
 export function startProgram({ name, script, args = [], env }: Program): ManagedProcess {
-  // Not by way of the command tsx, which is one process more for signals to get lost in.
-  const nodeArgs = ["--import", "tsx", fromRoot("demo", script), ...args];
+  const nodeArgs = [fromRoot("harness/run.mjs"), `demo/${script}`, ...args];
   return startProcess({ name, command: process.execPath, args: nodeArgs, cwd: ROOT, env });
 }
 

@@ -135,6 +135,12 @@ export const DASHBOARDS: Record<string, Dashboard> = {
         "{{dubbo_side}}",
       ),
       panel(
+        "Connections that ended before a byte came, by who ended them",
+        "cps",
+        `sum by (dubbo_side, dubbo_closed_by) (${plainRate("dubbo_unused_connections_total")})`,
+        "{{dubbo_side}} {{dubbo_closed_by}}",
+      ),
+      panel(
         "Connections that are not Dubbo, or no longer understood",
         "cps",
         `sum by (dubbo_side) (${plainRate("dubbo_passthrough_connections_total")})`,

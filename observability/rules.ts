@@ -86,6 +86,20 @@ const ALERTS: Rule[] = [
     },
   },
   {
+    alert: "DubboConnectionsInVain",
+    // A connection that Envoy ends because it was idle is one now and then.
+    expr:
+      "sum by (namespace, dubbo_side) " +
+      `(rate(dubbo_unused_connections_total{dubbo_closed_by="local"}[5m])) > ${LEAST_RATE}`,
+    for: "2m",
+    labels: { severity: "warning" },
+    annotations: {
+      summary: "Envoy ends connections before a byte of them has passed",
+      description:
+        "Most likely it cannot connect to the provider. Calls on such connections are in no other metric.",
+    },
+  },
+  {
     alert: "DubboDecodeErrors",
     expr: "sum by (namespace, dubbo_side, dubbo_reason) (rate(dubbo_decode_errors_total[5m])) > 0",
     for: "5m",
@@ -128,7 +142,8 @@ const ALERTS: Rule[] = [
     annotations: {
       summary: "Envoy cannot connect to {{ $labels.envoy_cluster_name }}",
       description:
-        "Calls on such connections end before the filter sees a byte: no other metric has them.",
+        "Calls on such connections end before the filter sees a byte: it counts such connections, " +
+        "and none of their calls.",
     },
   },
 ];

@@ -4,6 +4,7 @@
  * dubbo and http fill it, everybody else reads it. One is used again and again: its names are spans of
  * the bytes that are being read, and good as long as those.
  */
+import { Kept, keptSpan, keptZeros } from "../wire/arena";
 import { Span } from "../wire/span";
 import { Name, NAME_COUNT } from "./names";
 import { Protocol, Side } from "./vocabulary";
@@ -20,7 +21,7 @@ const DEFAULT_VERSION_LENGTH: u32 = 5;
 /** What is being called. */
 @unmanaged
 @final
-export class Call {
+export class Call extends Kept {
   side: Side = Side.CONSUMER;
   protocol: Protocol = Protocol.DUBBO;
   /** Whether names that stand in attachments or headers are known, present or not. */
@@ -28,11 +29,11 @@ export class Call {
   /** Sixteen bytes: the client's address; 0 where it is not known. */
   address: usize = 0;
   /** The interface and the version that the head says, where that is another thing than what is served. */
-  readonly path: Span = new Span();
-  readonly headVersion: Span = new Span();
+  readonly path: Span = keptSpan();
+  readonly headVersion: Span = keptSpan();
   /** The identity in the peer's certificate, a SPIFFE id; without bytes where it showed none. */
-  readonly principal: Span = new Span();
-  private names: usize = newSpans();
+  readonly principal: Span = keptSpan();
+  private names: usize = keptZeros(NAME_COUNT * SPAN_BYTES);
 
   /** The span of one of the call's names; without bytes where the call has none. */
   @inline
@@ -59,15 +60,6 @@ export class Call {
     this.principal.point(other.principal);
     memory.copy(this.names, other.names, NAME_COUNT * SPAN_BYTES);
   }
-
-  /** Gives everything back. */
-  free(): void {
-    heap.free(changetype<usize>(this.principal));
-    heap.free(this.names);
-    heap.free(changetype<usize>(this.path));
-    heap.free(changetype<usize>(this.headVersion));
-    heap.free(changetype<usize>(this));
-  }
 }
 
 /** Points `name` at a service's version: Dubbo's own default where none is set (Java sends it, dubbo-go nothing). */
@@ -79,10 +71,4 @@ export function setVersion(name: Span, version: Span): void {
 /** Points `name` at what stands for a name that is not told apart, or that could not be read: `_OTHER`. */
 export function setOther(name: Span): void {
   name.set(OTHER, OTHER_LENGTH);
-}
-
-function newSpans(): usize {
-  const spans = heap.alloc(NAME_COUNT * SPAN_BYTES);
-  memory.fill(spans, 0, NAME_COUNT * SPAN_BYTES);
-  return spans;
 }

@@ -14,7 +14,7 @@ import { MatchKind, TextMatch } from "../rules/text_match";
 import { Checker, item, under } from "./checker";
 import { JsonType, JsonValue } from "./json";
 import { NodeMetadata } from "./node_metadata";
-import { copyText, freeText } from "./texts";
+import { copyText } from "./texts";
 
 /** Conditions, keys, networks and choices in one list. */
 export const MOST_ITEMS: i32 = 100;
@@ -77,8 +77,6 @@ export class MatchReader {
       if (!condition) continue;
       const own = copyText(this.node.text("LABELS." + label));
       if (!condition.matches(own)) isForUs = false;
-      condition.free();
-      freeText(own);
     }
     return isForUs;
   }

@@ -12,6 +12,7 @@ import { Policies } from "../policy/policies";
 import { Policy, PolicyKind } from "../policy/policy";
 import { RateLimit } from "../policy/rate_limit";
 import { BucketSettings } from "../policy/token_bucket";
+import { keptBytes } from "../wire/arena";
 import { hashBytes, hashU64 } from "../wire/hash";
 import { Checker, item, under } from "./checker";
 import { JsonType, JsonValue } from "./json";
@@ -51,9 +52,7 @@ export class PolicyReader {
     setMessage(policies.unreadAnswer, "refused because it cannot be read");
     for (let i = 0; i < list.length; i++) {
       const policy = this.readPolicy(item(path, i), list[i], policies);
-      if (!policy) continue;
-      if (this.checker.error.length != 0) return policy.free();
-      add(policies, policy);
+      if (policy) add(policies, policy);
     }
   }
 
@@ -289,9 +288,8 @@ function add(policies: Policies, policy: Policy): void {
 /** Gives the answer its text: the characters of `text` that are ASCII. */
 function setMessage(answer: Answer, text: string): void {
   const message = answer.message;
-  if (message.start != 0) heap.free(message.start);
   const length = min<i32>(text.length, LONGEST_MESSAGE);
-  const bytes = heap.alloc(length);
+  const bytes = keptBytes(length);
   for (let i = 0; i < length; i++) {
     const unit = text.charCodeAt(i);
     store<u8>(bytes + i, unit < 0x7f && unit >= 0x20 ? <u8>unit : 0x3f);

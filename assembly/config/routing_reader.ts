@@ -8,6 +8,7 @@ import { isHeader } from "../routing/header_name";
 import { DEFAULT_MAX_REWRITE_BYTES, Routing } from "../routing/routing";
 import { RoutingRule } from "../routing/routing_rule";
 import { Choice } from "../routing/split";
+import { keptSpan } from "../wire/arena";
 import { sameAscii } from "../wire/bytes";
 import { Span } from "../wire/span";
 import { Checker, item, under } from "./checker";
@@ -15,7 +16,7 @@ import { JsonValue } from "./json";
 import { LONGEST_NAME, LONGEST_VALUE, MatchReader, MOST_ITEMS } from "./match_reader";
 import { NodeMetadata } from "./node_metadata";
 import { Settings } from "./settings";
-import { copyText, freeText } from "./texts";
+import { copyText } from "./texts";
 
 /** Rules are tried one after the other for each call. */
 const MOST_RULES: i32 = 1000;
@@ -92,9 +93,7 @@ export class RoutingReader {
     if (!checker.object(path, value, ["name", "match", "attachments", "split", "cluster"])) return;
     const given = value.member("name");
     const name = given ? checker.name(under(path, "name"), given, LONGEST_NAME) : index.toString();
-    const span = copyText(name);
-    const rule = new RoutingRule(Series.ofRule(span));
-    freeText(span);
+    const rule = new RoutingRule(Series.ofRule(copyText(name)));
     const match = value.member("match");
     const isForUs = match ? this.matches.read(under(path, "match"), match, rule.match) : true;
     const attachments = value.member("attachments");
@@ -107,7 +106,7 @@ export class RoutingReader {
     }
     if (!isForUs || checker.error.length != 0) {
       // A rule that no call can meet costs nothing.
-      rule.free();
+      rule.series.free();
       return;
     }
     if (rule.rewrites) routing.rewrites = true;
@@ -182,7 +181,6 @@ export class RoutingReader {
     const node = value.member("from_node");
     const part = value.member("from_invocation");
     let span: Span;
-    let isOwn = true;
     if (text) {
       span = copyText(checker.name(under(path, "value"), text, LONGEST_VALUE));
     } else if (node) {
@@ -191,19 +189,17 @@ export class RoutingReader {
       const names = NAME_WORDS.split(" ");
       const index = checker.choice(under(path, "from_invocation"), part, names, 0);
       span = this.settings.call.name(index);
-      isOwn = false;
     }
-    if (checker.error.length != 0) {
-      if (isOwn) freeText(span);
-      return;
-    }
+    if (checker.error.length != 0) return;
     const bytes = String.UTF8.encode(key);
     const start = changetype<usize>(bytes);
     const wanted = this.settings.query.wantText(key);
-    change.set(wanted, start, bytes.byteLength, span, isOwn);
+    change.set(wanted, start, bytes.byteLength, span);
     // What comes from the invocation came in headers. Another key may stand for it there, but a good one.
-    change.sets!.isHeader = isOwn
-      ? isHeader(wanted.key, wanted.keyLength, span)
-      : isHeader(wanted.key, wanted.keyLength, new Span());
+    change.sets!.isHeader = isHeader(
+      wanted.key,
+      wanted.keyLength,
+      text || node ? span : keptSpan(),
+    );
   }
 }

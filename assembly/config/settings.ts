@@ -11,6 +11,7 @@ import { NameSet } from "../metrics/name_set";
 import { Policies } from "../policy/policies";
 import { TelemetrySettings } from "../telemetry/settings";
 import { Routing } from "../routing/routing";
+import { Kept } from "../wire/arena";
 
 /** `side`: which side of a call the proxy stands on. */
 export const enum SideSetting {
@@ -28,7 +29,7 @@ export const DEFAULT_MAX_IN_FLIGHT: u32 = 4096;
 /** A plugin's configuration. */
 @unmanaged
 @final
-export class Settings {
+export class Settings extends Kept {
   side: SideSetting = SideSetting.AUTO;
   /** The longest body in bytes that is taken for Dubbo. */
   maxBodyBytes: u32 = DEFAULT_MAX_BODY_BYTES;
@@ -52,6 +53,7 @@ export class Settings {
 
   /** @param seed for the hashes of names */
   constructor(seed: u64) {
+    super();
     this.metrics = new MetricsSettings(new NameSet(seed));
     this.metrics.labels = bitOf(Name.INTERFACE) | bitOf(Name.METHOD);
   }
@@ -73,7 +75,6 @@ export class Settings {
     if (!policies) return;
     if (this.hasProtectedKeys) policies.mustRead = true;
     if (policies.isEmpty && !policies.mustRead) {
-      policies.free();
       this.policies = null;
       return;
     }
@@ -95,18 +96,12 @@ export class Settings {
     return routing;
   }
 
-  /** Gives everything back. */
+  /** Gives back what grew: all else is the arena's. */
   free(): void {
     this.metrics.interfaces.free();
-    heap.free(changetype<usize>(this.metrics));
     const routing = this.routing;
     if (routing) routing.free();
     const policies = this.policies;
     if (policies) policies.free();
-    const telemetry = this.telemetry;
-    if (telemetry) telemetry.free();
-    this.query.free();
-    this.call.free();
-    heap.free(changetype<usize>(this));
   }
 }

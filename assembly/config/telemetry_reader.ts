@@ -9,6 +9,7 @@ import { RESOURCE_ATTRIBUTES, SCOPE_NAME, writeTextAttribute } from "../telemetr
 import { writeBytesField } from "../telemetry/protobuf";
 import { FIELD_WORDS } from "../telemetry/fields";
 import { LogTarget, TelemetrySettings, WHOLE } from "../telemetry/settings";
+import { keptCopy, keptSpan } from "../wire/arena";
 import { Output } from "../wire/output";
 import { Span } from "../wire/span";
 import { Checker, item, under } from "./checker";
@@ -289,10 +290,8 @@ function writeLittle(out: Output, number: u32): void {
 
 /** The bytes of `out` as a span of their own. */
 function owned(out: Output): Span {
-  const span = new Span();
-  const bytes = heap.alloc(out.length);
-  memory.copy(bytes, out.start, out.length);
-  span.set(bytes, out.length);
+  const span = keptSpan();
+  span.set(keptCopy(out.start, out.length), out.length);
   out.free();
   return span;
 }

@@ -36,6 +36,8 @@ export class Connection {
   private departure: Departure | null = null;
   /** A `ClosedBy`, in one byte: there may be many connections. */
   private closedBy: u8 = <u8>ClosedBy.UNKNOWN;
+  /** Whether a byte has come from either side. */
+  private isUsed: bool = false;
 
   /**
    * @param contextId the host's number of the connection
@@ -68,6 +70,7 @@ export class Connection {
    * @returns whether the bytes go on; if not, Envoy shows them again with those that follow
    */
   onDownstreamData(size: u32, isEnd: bool): bool {
+    if (size != 0) this.isUsed = true;
     if (isEnd) this.onDownstreamEnd();
     const framing = this.framing;
     const ruled = framing.ruled;
@@ -87,6 +90,7 @@ export class Connection {
    * @param isEnd whether the server sends no more
    */
   onUpstreamData(size: u32, isEnd: bool): void {
+    if (size != 0) this.isUsed = true;
     const framing = this.framing;
     const ruled = framing.ruled;
     if (!framing.isPassedThrough) {
@@ -113,6 +117,7 @@ export class Connection {
   end(): void {
     const plugin = this.plugin;
     this.framing.end(<ClosedBy>this.closedBy);
+    if (!this.isUsed) plugin.add(Metric.UNUSED_CONNECTIONS, 1, this.closedBy);
     plugin.add(Metric.CONNECTIONS_ACTIVE, -1);
     plugin.flush();
     const held = this.heldAnswer;

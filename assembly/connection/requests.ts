@@ -201,12 +201,12 @@ function follow(
   const table = ledger.calls;
   if (table.mayHave(calls, id)) {
     const twin = table.find(calls, direction, id);
-    if (twin) endCall(plugin, twin, ledger.ending.untracked());
+    if (twin) endCall(plugin, twin, ledger.ending.untracked(time));
   }
   if (calls.count >= plugin.settings.maxInFlight || table.isFull) {
     const oldest = calls.oldest;
     if (!oldest) return ledger.neverFollowed(series);
-    endCall(plugin, oldest, ledger.ending.untracked());
+    endCall(plugin, oldest, ledger.ending.untracked(time));
   }
   const call = table.start(calls, direction, id, serialization, series, time);
   call.requestBytes = <i64>HEADER_LENGTH + bodyLengthOf(header);

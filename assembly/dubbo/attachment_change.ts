@@ -4,6 +4,7 @@
  * A key that is set is dropped first, so that it never stands twice. One request may be changed by
  * several of these, one after the other: the protected keys', its rule's, its choice's.
  */
+import { Kept, keptCopy, keptSpan } from "../wire/arena";
 import { Span } from "../wire/span";
 import { KeyEncoding, spells } from "./attachment_key";
 import { WantedAttachment } from "./attachments";
@@ -11,35 +12,34 @@ import { WantedAttachment } from "./attachments";
 /** A key to set, with where its value is taken from. */
 @unmanaged
 @final
-export class SetAttachment {
+export class SetAttachment extends Kept {
   next: SetAttachment | null = null;
   /** The query's own: the same for the same key in any case. */
   wanted: WantedAttachment;
   /** The key as it is written; ASCII. */
-  key: Span = new Span();
+  key: Span = keptSpan();
   /** The value as UTF-8; `start` 0: nothing is set. */
   value: Span;
-  /** Whether the value is the change's own, and not a span of the invocation. */
-  ownsValue: bool;
   /** Whether key and value can be a header's, where a request has those. */
   isHeader: bool = true;
 
-  constructor(wanted: WantedAttachment, value: Span, ownsValue: bool) {
+  constructor(wanted: WantedAttachment, value: Span) {
+    super();
     this.wanted = wanted;
     this.value = value;
-    this.ownsValue = ownsValue;
   }
 }
 
 /** A key to drop. */
 @unmanaged
 @final
-export class DroppedKey {
+export class DroppedKey extends Kept {
   next: DroppedKey | null = null;
   /** The query's own, which says whether the key was found. */
   wanted: WantedAttachment;
 
   constructor(wanted: WantedAttachment) {
+    super();
     this.wanted = wanted;
   }
 }
@@ -47,7 +47,7 @@ export class DroppedKey {
 /** What is set and dropped for one rule, one choice, or the protected keys. */
 @unmanaged
 @final
-export class AttachmentChange {
+export class AttachmentChange extends Kept {
   /** The next change that holds for the same request. */
   next: AttachmentChange | null = null;
   /** The first key to set. */
@@ -68,18 +68,10 @@ export class AttachmentChange {
   }
 
   /** Sets the key of `length` ASCII bytes at `key`, which is that of `wanted`, to `value`; answers how. */
-  set(
-    wanted: WantedAttachment,
-    key: usize,
-    length: u32,
-    value: Span,
-    ownsValue: bool,
-  ): SetAttachment {
+  set(wanted: WantedAttachment, key: usize, length: u32, value: Span): SetAttachment {
     this.drop(wanted);
-    const made = new SetAttachment(wanted, value, ownsValue);
-    const bytes = heap.alloc(length);
-    memory.copy(bytes, key, length);
-    made.key.set(bytes, length);
+    const made = new SetAttachment(wanted, value);
+    made.key.set(keptCopy(key, length), length);
     made.next = this.sets;
     this.sets = made;
     return made;
@@ -134,28 +126,5 @@ export class AttachmentChange {
     }
     const next = this.next;
     return next ? next.isOverruled(set) : false;
-  }
-
-  /** Gives everything back. */
-  free(): void {
-    let dropped = this.drops;
-    while (dropped) {
-      const next = dropped.next;
-      heap.free(changetype<usize>(dropped));
-      dropped = next;
-    }
-    let set = this.sets;
-    while (set) {
-      const next = set.next;
-      if (set.ownsValue) {
-        if (set.value.start != 0) heap.free(set.value.start);
-        heap.free(changetype<usize>(set.value));
-      }
-      heap.free(set.key.start);
-      heap.free(changetype<usize>(set.key));
-      heap.free(changetype<usize>(set));
-      set = next;
-    }
-    heap.free(changetype<usize>(this));
   }
 }

@@ -5,13 +5,14 @@
  * configuration makes one query of the keys that it needs, and each body's reader fills in what it
  * finds under them.
  */
+import { Kept, keptBytes, keptSpan } from "../wire/arena";
 import { Span } from "../wire/span";
 import { KeyEncoding, lower, spells, spellsExactly } from "./attachment_key";
 
 /** One key that is asked for, and what was found under it in the body read last. */
 @unmanaged
 @final
-export class WantedAttachment {
+export class WantedAttachment extends Kept {
   next: WantedAttachment | null = null;
   /** The key in lower case; ASCII. */
   key: usize = 0;
@@ -23,9 +24,9 @@ export class WantedAttachment {
   /** Whether a list of one string is taken for that string, as dubbo-go writes contexts of traces. */
   takesLists: bool = false;
   /** The last value's bytes if it is a string; `start` 0 where the key is absent or it is none. */
-  value: Span = new Span();
+  value: Span = keptSpan();
   /** The same for the key in lower case only, as most peers read it. */
-  exact: Span = new Span();
+  exact: Span = keptSpan();
   private isExact: bool = false;
   /** Whether it was found in this case, and whether in another: peers differ in which one they then read. */
   private hasExact: bool = false;
@@ -69,7 +70,7 @@ export class WantedAttachment {
 /** Everything that is asked for; one in each plugin. */
 @unmanaged
 @final
-export class AttachmentQuery {
+export class AttachmentQuery extends Kept {
   private first: WantedAttachment | null = null;
 
   /** Asks for the ASCII key of `length` bytes at `key`; the same key twice is the same thing. */
@@ -80,7 +81,7 @@ export class AttachmentQuery {
       known = known.next;
     }
     const wanted = new WantedAttachment();
-    wanted.key = heap.alloc(length);
+    wanted.key = keptBytes(length);
     wanted.keyLength = length;
     for (let i: u32 = 0; i < length; i++) {
       store<u8>(wanted.key + i, <u8>lower(load<u8>(key + i)));
@@ -123,19 +124,5 @@ export class AttachmentQuery {
       wanted = wanted.next;
     }
     return null;
-  }
-
-  /** Gives everything back. */
-  free(): void {
-    let wanted = this.first;
-    while (wanted) {
-      const next = wanted.next;
-      heap.free(wanted.key);
-      heap.free(changetype<usize>(wanted.value));
-      heap.free(changetype<usize>(wanted.exact));
-      heap.free(changetype<usize>(wanted));
-      wanted = next;
-    }
-    heap.free(changetype<usize>(this));
   }
 }

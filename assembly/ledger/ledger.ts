@@ -67,9 +67,9 @@ export class Ending {
   }
 
   /** Makes it that of a call which is not followed any more. */
-  untracked(): Ending {
+  untracked(time: u64 = 0): Ending {
     this.kind = EndKind.UNTRACKED;
-    this.time = 0;
+    this.time = time;
     return this;
   }
 }

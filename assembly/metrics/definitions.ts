@@ -42,6 +42,7 @@ export const enum Metric {
   DECODE_ERRORS,
   CONNECTIONS,
   CONNECTIONS_ACTIVE,
+  UNUSED_CONNECTIONS,
   PASSTHROUGH_CONNECTIONS,
   ROUTED,
   UNREWRITTEN,
@@ -75,6 +76,7 @@ events_total counter kind direction
 decode_errors_total counter reason -
 connections_total counter - -
 connections_active gauge - -
+unused_connections_total counter closed_by -
 passthrough_connections_total counter - -
 routed_requests_total counter - -
 unrewritten_requests_total counter obstacle -

@@ -139,7 +139,6 @@ export class Registry {
     this.unnamed.free();
     this.admission.free();
     this.table.free();
-    this.shown.free();
     heap.free(changetype<usize>(this));
   }
 

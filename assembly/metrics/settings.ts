@@ -1,6 +1,7 @@
 /**
  * What the configuration says of metrics.
  */
+import { Kept } from "../wire/arena";
 import { hashU64 } from "../wire/hash";
 import { NameSet } from "./name_set";
 
@@ -10,7 +11,7 @@ export const DEFAULT_MAX_SERIES: u32 = 1000;
 /** Plain values, set once. */
 @unmanaged
 @final
-export class MetricsSettings {
+export class MetricsSettings extends Kept {
   /** Whether anything but guarded requests is told to Envoy. */
   countsAll: bool = true;
   /** The names that are labels: a bit for each. */
@@ -24,6 +25,7 @@ export class MetricsSettings {
 
   /** @param interfaces to be filled */
   constructor(interfaces: NameSet) {
+    super();
     this.interfaces = interfaces;
   }
 

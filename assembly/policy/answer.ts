@@ -12,6 +12,7 @@ import { writeStatusResponse } from "../serialization/error_response";
 import { dubboStatus } from "../call/statuses";
 import { Outcome } from "../call/vocabulary";
 import { STATUS_OK } from "../dubbo/tables";
+import { Kept, keptSpan } from "../wire/arena";
 import { Output } from "../wire/output";
 import { Span } from "../wire/span";
 
@@ -41,13 +42,13 @@ const SERVICE_ERROR: u32 = 70;
 /** An answer to be given again and again. */
 @unmanaged
 @final
-export class Answer {
+export class Answer extends Kept {
   /** An `ExceptionCode`, or -1: then `status` holds. */
   exception: i32 = <i32>(ExceptionCode.FORBIDDEN as u32);
   /** One of Dubbo's statuses as it stands on the wire. */
   status: u32 = SERVICE_ERROR;
   /** ASCII, at most 200 characters. */
-  message: Span = new Span();
+  message: Span = keptSpan();
 
   /** The status with which a request in `serialization` is answered, as it stands on the wire. */
   statusFor(serialization: u8): u32 {
@@ -74,12 +75,5 @@ export class Answer {
     } else {
       writeStatusResponse(out, id, <u8>status, this.message);
     }
-  }
-
-  /** Gives everything back. */
-  free(): void {
-    if (this.message.start != 0) heap.free(this.message.start);
-    heap.free(changetype<usize>(this.message));
-    heap.free(changetype<usize>(this));
   }
 }

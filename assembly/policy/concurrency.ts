@@ -2,11 +2,12 @@
  * A bulkhead: at most so many calls in flight, per worker.
  */
 import { Holds } from "../ledger/holds";
+import { Kept } from "../wire/arena";
 
 /** `concurrency` of a policy. */
 @unmanaged
 @final
-export class Concurrency {
+export class Concurrency extends Kept {
   maxInFlight: u32 = 0;
   /** The counter of its calls. */
   hold: u32 = 0;

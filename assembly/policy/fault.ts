@@ -1,6 +1,7 @@
 /**
  * Calls that fail on purpose.
  */
+import { Kept } from "../wire/arena";
 
 /** Percentages are told in hundredths. */
 export const WHOLE: u32 = 10000;
@@ -8,7 +9,7 @@ export const WHOLE: u32 = 10000;
 /** `fault` of a policy. */
 @unmanaged
 @final
-export class Fault {
+export class Fault extends Kept {
   /** Of `WHOLE` calls so many are refused. */
   abort: u32 = 0;
 

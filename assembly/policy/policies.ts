@@ -16,6 +16,7 @@ import { Holds } from "../ledger/holds";
 import { NameList } from "../metrics/name_list";
 import { Match } from "../rules/match";
 import { Rules } from "../rules/rules";
+import { Kept, keptSpan } from "../wire/arena";
 import { sameBytes } from "../wire/bytes";
 import { hashU64 } from "../wire/hash";
 import { Span } from "../wire/span";
@@ -29,13 +30,13 @@ const CASE: u8 = 0x20;
 /** The other names by which a call may be served; those that are not known are empty. */
 @unmanaged
 @final
-export class OtherNames {
+export class OtherNames extends Kept {
   /** The attachment `interface`, which providers without a path go by. */
-  interfaceName: Span = new Span();
+  interfaceName: Span = keptSpan();
   /** The method of the head: `$invoke` where the call is generic. */
-  method: Span = new Span();
+  method: Span = keptSpan();
   /** The context in front of the interface in a path, which Dubbo Java takes for the group. */
-  group: Span = new Span();
+  group: Span = keptSpan();
   /** Whether a peer may read names that are not known. */
   areDoubtful: bool = false;
 
@@ -51,7 +52,7 @@ export class OtherNames {
 /** `policies` of a plugin's configuration. */
 @unmanaged
 @final
-export class Policies {
+export class Policies extends Kept {
   /** Those that allow or deny, in order. */
   readonly authorizing: Rules<Policy> = new Rules<Policy>();
   /** All others, in order. */
@@ -98,6 +99,7 @@ export class Policies {
 
   /** @param seed for chance */
   constructor(seed: u64) {
+    super();
     const answer = new Answer();
     this.random = hashU64(seed, 2);
     this.defaultAnswer = answer;
@@ -305,31 +307,14 @@ export class Policies {
     return false;
   }
 
-  /** Gives everything back. */
+  /** Gives back what grew with traffic. */
   free(): void {
-    freeAll(this.authorizing);
-    freeAll(this.limiting);
-    this.names.free();
-    this.defaultAnswer.free();
-    this.unreadAnswer.free();
-    this.asked.free();
-    this.log.free();
-    heap.free(changetype<usize>(this.others.interfaceName));
-    heap.free(changetype<usize>(this.others.method));
-    heap.free(changetype<usize>(this.others.group));
-    heap.free(changetype<usize>(this.others));
-    heap.free(changetype<usize>(this));
+    let policy = this.limiting.first;
+    while (policy) {
+      policy.free();
+      policy = policy.next;
+    }
   }
-}
-
-function freeAll(policies: Rules<Policy>): void {
-  let policy = policies.first;
-  while (policy) {
-    const next = policy.next;
-    policy.free();
-    policy = next;
-  }
-  policies.free();
 }
 
 /**

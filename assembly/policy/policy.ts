@@ -6,6 +6,7 @@ import { Answer } from "./answer";
 import { Concurrency } from "./concurrency";
 import { Fault } from "./fault";
 import { RateLimit } from "./rate_limit";
+import { Kept } from "../wire/arena";
 
 /** Which of its actions a policy has. */
 export const enum PolicyKind {
@@ -19,7 +20,7 @@ export const enum PolicyKind {
 /** A policy of `policies`. */
 @unmanaged
 @final
-export class Policy {
+export class Policy extends Kept {
   next: Policy | null = null;
   match: Match = new Match();
   kind: PolicyKind = PolicyKind.DENY;
@@ -33,16 +34,9 @@ export class Policy {
   concurrency: Concurrency | null = null;
   fault: Fault | null = null;
 
-  /** Gives everything back. */
+  /** Gives back what grew with traffic. */
   free(): void {
-    this.match.free();
-    this.answer.free();
     const rateLimit = this.rateLimit;
     if (rateLimit) rateLimit.free();
-    const concurrency = this.concurrency;
-    if (concurrency) heap.free(changetype<usize>(concurrency));
-    const fault = this.fault;
-    if (fault) heap.free(changetype<usize>(fault));
-    heap.free(changetype<usize>(this));
   }
 }

@@ -5,6 +5,7 @@
 import { Call } from "../call/call";
 import { bitOf, NAME_COUNT } from "../call/names";
 import { WantedAttachment } from "../dubbo/attachments";
+import { Kept } from "../wire/arena";
 import { hashBytes } from "../wire/hash";
 import { BucketTable } from "./bucket_table";
 import { SharedBuckets } from "./shared_buckets";
@@ -13,7 +14,7 @@ import { BucketSettings } from "./token_bucket";
 /** `rate_limit` of a policy. */
 @unmanaged
 @final
-export class RateLimit {
+export class RateLimit extends Kept {
   private settings: BucketSettings;
   private buckets: BucketTable;
   private shared: SharedBuckets | null = null;
@@ -30,6 +31,7 @@ export class RateLimit {
    * @param seed for the hashes of keys, which callers choose
    */
   constructor(settings: BucketSettings, seed: u64) {
+    super();
     this.settings = settings;
     this.buckets = new BucketTable(settings);
     this.seed = seed;
@@ -64,12 +66,8 @@ export class RateLimit {
     return key;
   }
 
-  /** Gives everything back. */
+  /** Gives back what grew with traffic. */
   free(): void {
     this.buckets.free();
-    const shared = this.shared;
-    if (shared) shared.free();
-    heap.free(changetype<usize>(this.settings));
-    heap.free(changetype<usize>(this));
   }
 }

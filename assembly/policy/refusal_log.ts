@@ -17,6 +17,7 @@ import {
   writtenStart,
 } from "../metrics/label_writer";
 import { MOST_NAMES, NameList } from "../metrics/name_list";
+import { Kept, keptZeros } from "../wire/arena";
 
 /** Ticks between two lines about one policy: a second, see FLUSH_PERIOD in plugin.ts. */
 const TICKS: u32 = 2;
@@ -26,8 +27,8 @@ const ENTRY: u32 = 8;
 /** What was refused since the last lines; one for all policies of a plugin. */
 @unmanaged
 @final
-export class RefusalLog {
-  private entries: usize = newEntries();
+export class RefusalLog extends Kept {
+  private entries: usize = keptZeros(MOST_NAMES * ENTRY);
   private isEmpty: bool = true;
   private ticks: u32 = 0;
 
@@ -61,16 +62,4 @@ export class RefusalLog {
       logBytes(LogLevel.WARN, writtenStart(), writtenLength());
     }
   }
-
-  /** Gives everything back. */
-  free(): void {
-    heap.free(this.entries);
-    heap.free(changetype<usize>(this));
-  }
-}
-
-function newEntries(): usize {
-  const entries = heap.alloc(MOST_NAMES * ENTRY);
-  memory.fill(entries, 0, MOST_NAMES * ENTRY);
-  return entries;
 }

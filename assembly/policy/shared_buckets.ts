@@ -9,6 +9,7 @@
  */
 import { createShared, readShared, replaceShared, sharedLength } from "../host/shared_data";
 import { BucketSettings, TokenBucket } from "./token_bucket";
+import { Kept, keptZeros } from "../wire/arena";
 
 /** Buckets of one limit, about 100 bytes each in Envoy. */
 const SLOTS: u32 = 1024;
@@ -26,8 +27,8 @@ const SKEW: u64 = 1000000000;
 /** All buckets of one limit. */
 @unmanaged
 @final
-export class SharedBuckets {
-  private bucket: TokenBucket = new TokenBucket();
+export class SharedBuckets extends Kept {
+  private bucket: TokenBucket = changetype<TokenBucket>(keptZeros(offsetof<TokenBucket>()));
   private commonSeed: u64 = 0;
 
   /**
@@ -39,7 +40,9 @@ export class SharedBuckets {
     private settings: BucketSettings,
     private id: u64,
     private ownSeed: u64,
-  ) {}
+  ) {
+    super();
+  }
 
   /** Where hashes of keys begin: the same in all workers. */
   get seed(): u64 {
@@ -84,11 +87,5 @@ export class SharedBuckets {
   private writeKey(slot: u32): void {
     store<u64>(KEY, this.id);
     store<u32>(KEY, slot, 8);
-  }
-
-  /** Gives everything back but what is shared. */
-  free(): void {
-    heap.free(changetype<usize>(this.bucket));
-    heap.free(changetype<usize>(this));
   }
 }

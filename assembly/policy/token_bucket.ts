@@ -5,11 +5,12 @@
  *
  * The words are those of Envoy's local rate limit (envoy/type/v3/token_bucket.proto).
  */
+import { Kept } from "../wire/arena";
 
 /** How a bucket fills; one for all buckets of a policy. */
 @unmanaged
 @final
-export class BucketSettings {
+export class BucketSettings extends Kept {
   maxTokens: u32 = 0;
   tokensPerFill: u32 = 0;
   /** In ns, at least 1 ms. */

@@ -9,6 +9,7 @@ import { AttachmentChange } from "../dubbo/attachment_change";
 import { WantedAttachment } from "../dubbo/attachments";
 import { Side } from "../call/vocabulary";
 import { Rules } from "../rules/rules";
+import { Kept } from "../wire/arena";
 import { hashU64 } from "../wire/hash";
 import { Output } from "../wire/output";
 import { RoutingRule } from "./routing_rule";
@@ -20,7 +21,7 @@ export const DEFAULT_MAX_REWRITE_BYTES: u32 = 1024 * 1024;
 /** `routing` of a plugin's configuration. */
 @unmanaged
 @final
-export class Routing {
+export class Routing extends Kept {
   rules: Rules<RoutingRule> = new Rules<RoutingRule>();
   /** Drops the protected keys. */
   protectedKeys: AttachmentChange = new AttachmentChange();
@@ -52,6 +53,7 @@ export class Routing {
 
   /** @param seed for chance */
   constructor(seed: u64) {
+    super();
     this.random = seed;
   }
 
@@ -102,18 +104,13 @@ export class Routing {
     return drawnChoice(choices, rule.totalWeight, this.random >> 16);
   }
 
-  /** Gives everything back. */
+  /** Gives back what grew with traffic. */
   free(): void {
     let rule = this.rules.first;
     while (rule) {
-      const next = rule.next;
-      rule.free();
-      rule = next;
+      rule.series.free();
+      rule = rule.next;
     }
-    this.rules.free();
-    this.protectedKeys.free();
-    this.protectedHeaders.free();
     this.message.free();
-    heap.free(changetype<usize>(this));
   }
 }

@@ -5,13 +5,14 @@ import { AttachmentChange } from "../dubbo/attachment_change";
 import { WantedAttachment } from "../dubbo/attachments";
 import { Series } from "../metrics/series";
 import { Match } from "../rules/match";
+import { Kept } from "../wire/arena";
 import { Span } from "../wire/span";
 import { Choice } from "./split";
 
 /** A rule of `routing.rules`. */
 @unmanaged
 @final
-export class RoutingRule {
+export class RoutingRule extends Kept {
   next: RoutingRule | null = null;
   match: Match = new Match();
   /** Where calls that took the rule are counted. */
@@ -27,6 +28,7 @@ export class RoutingRule {
   cluster: Span | null = null;
 
   constructor(series: Series) {
+    super();
     this.series = series;
   }
 
@@ -44,24 +46,5 @@ export class RoutingRule {
       choice = choice.next;
     }
     return false;
-  }
-
-  /** Gives everything back. */
-  free(): void {
-    this.match.free();
-    let choice = this.choices;
-    while (choice) {
-      const next = choice.next;
-      choice.free();
-      choice = next;
-    }
-    const cluster = this.cluster;
-    if (cluster) {
-      heap.free(cluster.start);
-      heap.free(changetype<usize>(cluster));
-    }
-    this.change.free();
-    this.series.free();
-    heap.free(changetype<usize>(this));
   }
 }

@@ -7,13 +7,14 @@
  * Distributed Hash Tables, SPAA 2005.) Nothing in it is random, so all workers and pods agree.
  */
 import { AttachmentChange } from "../dubbo/attachment_change";
+import { Kept } from "../wire/arena";
 import { hashBytes, hashU64 } from "../wire/hash";
 import { Span } from "../wire/span";
 
 /** One of a rule's choices. */
 @unmanaged
 @final
-export class Choice {
+export class Choice extends Kept {
   next: Choice | null = null;
   /** The choice's place among the others: what its hashes start from. */
   index: u32;
@@ -22,14 +23,9 @@ export class Choice {
   change: AttachmentChange = new AttachmentChange();
 
   constructor(index: u32, weight: u32) {
+    super();
     this.index = index;
     this.weight = weight;
-  }
-
-  /** Gives everything back. */
-  free(): void {
-    this.change.free();
-    heap.free(changetype<usize>(this));
   }
 }
 

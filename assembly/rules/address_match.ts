@@ -5,6 +5,7 @@
  * (`::ffff:a.b.c.d`, RFC 4291 2.5.5.2), so that one comparison serves both.
  */
 
+import { Kept } from "../wire/arena";
 import { parseAddress } from "../wire/address";
 
 /** Bits of the prefix that IPv4 addresses have. */
@@ -15,7 +16,7 @@ const PARSED = memory.data(16);
 /** One network, and the next that would do as well. */
 @unmanaged
 @final
-export class AddressMatch {
+export class AddressMatch extends Kept {
   next: AddressMatch | null = null;
   private high: u64;
   private low: u64;
@@ -26,6 +27,7 @@ export class AddressMatch {
    * @param bits how many of them a client must share, 0 to 128
    */
   constructor(address: usize, bits: u32) {
+    super();
     this.high = bswap(load<u64>(address));
     this.low = bswap(load<u64>(address, 8));
     this.bits = bits;

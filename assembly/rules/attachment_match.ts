@@ -3,11 +3,12 @@
  */
 import { WantedAttachment } from "../dubbo/attachments";
 import { TextMatch } from "./text_match";
+import { Kept } from "../wire/arena";
 
 /** That it is there, is not there, or has a value that meets a condition. */
 @unmanaged
 @final
-export class AttachmentMatch {
+export class AttachmentMatch extends Kept {
   next: AttachmentMatch | null = null;
   /** What the query finds under the key; the query's own. */
   private wanted: WantedAttachment;
@@ -17,6 +18,7 @@ export class AttachmentMatch {
   mustBePresent: bool = true;
 
   constructor(wanted: WantedAttachment) {
+    super();
     this.wanted = wanted;
   }
 
@@ -26,12 +28,5 @@ export class AttachmentMatch {
     if (!text) return (this.wanted.found != 0) == this.mustBePresent;
     // A value that is no string matches nothing but `present`.
     return this.wanted.value.start != 0 && text.matches(this.wanted.value);
-  }
-
-  /** Gives everything back. */
-  free(): void {
-    const text = this.text;
-    if (text) text.free();
-    heap.free(changetype<usize>(this));
   }
 }

@@ -6,6 +6,7 @@
  */
 import { Call } from "../call/call";
 import { bitOf, HEAD_NAMES, Name, NAME_COUNT } from "../call/names";
+import { Kept, keptZeros } from "../wire/arena";
 import { Span } from "../wire/span";
 import { AddressMatch } from "./address_match";
 import { AttachmentMatch } from "./attachment_match";
@@ -15,7 +16,7 @@ import { NO_SIGNATURE, signatureOf, TextMatch } from "./text_match";
 /** Conditions that must all be met; with none of them every call meets them. */
 @unmanaged
 @final
-export class Match {
+export class Match extends Kept {
   /** That of every interface that can meet them, or `NO_SIGNATURE`: most need no further look. */
   private signature: u32 = NO_SIGNATURE;
   /** The names on which there is a condition: a bit for each. */
@@ -33,10 +34,7 @@ export class Match {
 
   /** Asks that the name meets `text`. */
   ask(name: u32, text: TextMatch): void {
-    if (this.texts == 0) {
-      this.texts = heap.alloc(NAME_COUNT << 2);
-      memory.fill(this.texts, 0, NAME_COUNT << 2);
-    }
+    if (this.texts == 0) this.texts = keptZeros(NAME_COUNT << 2);
     this.asked |= bitOf(name);
     store<usize>(this.texts + (name << 2), changetype<usize>(text));
     if (name == Name.INTERFACE) this.signature = text.signature;
@@ -110,34 +108,6 @@ export class Match {
       }
     }
     return true;
-  }
-
-  /** Gives everything back. */
-  free(): void {
-    for (let name: u32 = 0; name < NAME_COUNT; name++) {
-      if (!(this.asked & bitOf(name))) continue;
-      changetype<TextMatch>(load<usize>(this.texts + (name << 2))).free();
-    }
-    if (this.texts != 0) heap.free(this.texts);
-    let attachment = this.attachments;
-    while (attachment) {
-      const next = attachment.next;
-      attachment.free();
-      attachment = next;
-    }
-    let network = this.networks;
-    while (network) {
-      const next = network.next;
-      heap.free(changetype<usize>(network));
-      network = next;
-    }
-    let principal = this.principals;
-    while (principal) {
-      const next = principal.next;
-      principal.free();
-      principal = next;
-    }
-    heap.free(changetype<usize>(this));
   }
 }
 

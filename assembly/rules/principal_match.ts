@@ -6,6 +6,7 @@
  * Source: istio.io, "Security", and spiffe.io for the form. What a caller says of itself in attachments or
  * headers never comes here.
  */
+import { Kept } from "../wire/arena";
 import { hasPrefix } from "../wire/bytes";
 import { Span } from "../wire/span";
 import { TextMatch } from "./text_match";
@@ -17,7 +18,7 @@ const NAMESPACE = memory.data(16);
 /** That the whole identity, or its namespace, meets a condition. */
 @unmanaged
 @final
-export class PrincipalMatch {
+export class PrincipalMatch extends Kept {
   next: PrincipalMatch | null = null;
   private text: TextMatch;
   private isNamespace: bool;
@@ -27,6 +28,7 @@ export class PrincipalMatch {
    * @param isNamespace whether it is asked of the namespace
    */
   constructor(text: TextMatch, isNamespace: bool) {
+    super();
     this.text = text;
     this.isNamespace = isNamespace;
   }
@@ -38,12 +40,6 @@ export class PrincipalMatch {
     const namespace = changetype<Span>(NAMESPACE);
     readNamespace(principal, namespace);
     return namespace.length != 0 && this.text.matches(namespace);
-  }
-
-  /** Gives everything back. */
-  free(): void {
-    this.text.free();
-    heap.free(changetype<usize>(this));
   }
 }
 

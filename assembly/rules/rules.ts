@@ -6,11 +6,12 @@
  */
 import { Call } from "../call/call";
 import { signatureOfCall } from "./match";
+import { Kept } from "../wire/arena";
 
 /** Rules in the order in which they are tried. */
 @unmanaged
 @final
-export class Rules<R> {
+export class Rules<R> extends Kept {
   first: R | null = null;
   /** The rule that `find` answered last. */
   found: R | null = null;
@@ -52,10 +53,5 @@ export class Rules<R> {
       rule = rule.next;
     }
     return null;
-  }
-
-  /** Gives the list back, but not its rules. */
-  free(): void {
-    heap.free(changetype<usize>(this));
   }
 }

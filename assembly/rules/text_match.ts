@@ -1,6 +1,7 @@
 /**
  * Conditions on one text: that it is, begins or ends with something. There are no regular expressions.
  */
+import { Kept, keptCopy } from "../wire/arena";
 import { sameBytes } from "../wire/bytes";
 import { Span } from "../wire/span";
 
@@ -22,17 +23,17 @@ export function signatureOf(text: usize, length: u32): u32 {
 /** One condition on one text. */
 @unmanaged
 @final
-export class TextMatch {
+export class TextMatch extends Kept {
   private kind: MatchKind;
   private bytes: usize;
   private length: u32;
 
   /** @param text in UTF-8; it is copied */
   constructor(kind: MatchKind, text: usize, length: u32) {
+    super();
     this.kind = kind;
-    this.bytes = heap.alloc(length);
+    this.bytes = keptCopy(text, length);
     this.length = length;
-    memory.copy(this.bytes, text, length);
   }
 
   /** The signature of all texts that meet the condition, or `NO_SIGNATURE`. */
@@ -52,11 +53,5 @@ export class TextMatch {
       default:
         return sameBytes(text.start + text.length - length, this.bytes, length);
     }
-  }
-
-  /** Gives everything back. */
-  free(): void {
-    heap.free(this.bytes);
-    heap.free(changetype<usize>(this));
   }
 }

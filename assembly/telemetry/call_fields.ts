@@ -34,6 +34,8 @@ const WORD = memory.data(64);
 const NAME = memory.data(16);
 const NANOSECONDS: u64 = 1000;
 const METHOD_ROOM = memory.data(408);
+/** The name of a call of which neither interface nor method is a label. */
+const NAMELESS = "dubbo.call";
 
 /** Points `span` at the name of the call's series with this number; without bytes where it has none. */
 export function nameOf(call: EndedCall, name: u32, span: Span): void {
@@ -59,6 +61,16 @@ export function writeMethod(call: EndedCall): usize {
   return METHOD_ROOM;
 }
 
+/** Where the name of a span or record is written: its method, or what it is where it has no names. */
+export function writeTitle(call: EndedCall): usize {
+  writeMethod(call);
+  if (methodLength == 0) {
+    ascii(METHOD_ROOM, NAMELESS);
+    methodLength = NAMELESS.length;
+  }
+  return METHOD_ROOM;
+}
+
 /** How long the method is that was written last. */
 export let methodLength: u32 = 0;
 
@@ -66,8 +78,10 @@ export let methodLength: u32 = 0;
 export function writeFields(out: Output, field: u32, call: EndedCall, fields: u32): void {
   writeTextOf(out, field, "rpc.system.name", call.protocol == Protocol.GRPC ? "grpc" : "dubbo", 0);
   const method = writeMethod(call);
-  const key = ascii(KEY, "rpc.method");
-  writeTextAttribute(out, field, key, 10, method, methodLength);
+  if (methodLength != 0) {
+    const key = ascii(KEY, "rpc.method");
+    writeTextAttribute(out, field, key, 10, method, methodLength);
+  }
   const span = changetype<Span>(NAME);
   for (let name: u32 = Name.VERSION as u32; name < NAME_COUNT; name++) {
     if (!(fields & (1 << name))) continue;

@@ -30,7 +30,7 @@ import {
   pointAtPolicy,
   pointAtRule,
   writeFields,
-  writeMethod,
+  writeTitle,
 } from "./call_fields";
 import { EndedCall } from "./ended_call";
 import { Field, fieldBit } from "./fields";
@@ -115,7 +115,7 @@ export class CallLog {
     writeFixed64Field(out, LogField.TIME, call.endedAt);
     writeFixed64Field(out, LogField.OBSERVED_TIME, call.endedAt);
     writeVarintField(out, LogField.SEVERITY_NUMBER, failed ? ERROR : INFO);
-    const method = writeMethod(call);
+    const method = writeTitle(call);
     writeTextValue(out, LogField.BODY, method, methodLength);
     writeFields(out, LogField.ATTRIBUTES, call, fields);
     const trace = call.noted;

@@ -13,6 +13,7 @@
  * Source: opentelemetry.io/docs/specs/otlp, "OTLP/HTTP Response".
  */
 import { sendRequest } from "../host/http_call";
+import { Kept, keptSpan } from "../wire/arena";
 import { Output } from "../wire/output";
 import { Span } from "../wire/span";
 import { ExportQueue } from "./export_queue";
@@ -47,32 +48,18 @@ const SECOND: u64 = 1_000_000_000;
 /** Where to, and how much at once; whole numbers in the units that are named. */
 @unmanaged
 @final
-export class ExportSettings {
-  cluster: Span = new Span();
+export class ExportSettings extends Kept {
+  cluster: Span = keptSpan();
   /** As the host takes them, with the path of this kind of record. */
-  headers: Span = new Span();
+  headers: Span = keptSpan();
   /** The fields of `Resource` and of `InstrumentationScope`. */
-  resource: Span = new Span();
-  scope: Span = new Span();
+  resource: Span = keptSpan();
+  scope: Span = keptSpan();
   timeoutMs: u32 = 0;
   /** How long records wait at most before they are sent, in ns. */
   interval: u64 = 0;
   maxBatch: u32 = 0;
   maxQueueBytes: u32 = 0;
-
-  /** Gives everything back. */
-  free(): void {
-    freeText(this.cluster);
-    freeText(this.headers);
-    freeText(this.resource);
-    freeText(this.scope);
-    heap.free(changetype<usize>(this));
-  }
-}
-
-function freeText(text: Span): void {
-  if (text.start != 0) heap.free(text.start);
-  heap.free(changetype<usize>(text));
 }
 
 /** The records of one kind and their way out. */

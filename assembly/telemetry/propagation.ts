@@ -11,6 +11,7 @@
  */
 import { AttachmentChange, SetAttachment } from "../dubbo/attachment_change";
 import { AttachmentQuery, WantedAttachment } from "../dubbo/attachments";
+import { Kept, keptCopy, keptSpan } from "../wire/arena";
 import { Output } from "../wire/output";
 import { Span } from "../wire/span";
 import {
@@ -28,7 +29,7 @@ const ROOM: u32 = 171;
 /** One key that is written anew. */
 @unmanaged
 @final
-class PropagatedKey {
+class PropagatedKey extends Kept {
   readonly wanted: WantedAttachment;
   private set: SetAttachment;
   private value: Span;
@@ -37,14 +38,15 @@ class PropagatedKey {
 
   /** @param spelling the key, as it is written if the caller did not write it in lower case */
   constructor(spelling: string, query: AttachmentQuery, change: AttachmentChange) {
+    super();
     const wanted = query.wantText(spelling);
-    const bytes = heap.alloc(wanted.keyLength);
-    memory.copy(bytes, changetype<usize>(String.UTF8.encode(spelling)), wanted.keyLength);
-    const value = new Span();
+    const encoded = String.UTF8.encode(spelling);
+    const bytes = keptCopy(changetype<usize>(encoded), wanted.keyLength);
+    const value = keptSpan();
     this.wanted = wanted;
     this.value = value;
     this.spelling = bytes;
-    this.set = change.set(wanted, bytes, wanted.keyLength, value, false);
+    this.set = change.set(wanted, bytes, wanted.keyLength, value);
   }
 
   /** Whether the caller wrote it. */
@@ -66,19 +68,12 @@ class PropagatedKey {
   clear(): void {
     this.value.clear();
   }
-
-  /** Gives back what is not the change's. */
-  free(): void {
-    heap.free(this.spelling);
-    heap.free(changetype<usize>(this.value));
-    heap.free(changetype<usize>(this));
-  }
 }
 
 /** Writes contexts; one in each plugin that propagates. */
 @unmanaged
 @final
-export class Propagation {
+export class Propagation extends Kept {
   /** Puts our context in the place of the caller's; nothing while there is none. */
   readonly change: AttachmentChange;
   /** Whether there is one. */
@@ -93,6 +88,7 @@ export class Propagation {
 
   /** @param query asks for the callers' keys from now on */
   constructor(query: AttachmentQuery) {
+    super();
     const change = new AttachmentChange();
     this.change = change;
     this.traceparent = new PropagatedKey("traceparent", query, change);
@@ -153,16 +149,8 @@ export class Propagation {
     }
   }
 
-  /** Gives everything back. */
+  /** Gives back what grew. */
   free(): void {
-    this.change.free();
     this.out.free();
-    this.traceparent.free();
-    this.b3.free();
-    this.traceId.free();
-    this.spanId.free();
-    this.parentId.free();
-    this.sampled.free();
-    heap.free(changetype<usize>(this));
   }
 }

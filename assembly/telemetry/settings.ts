@@ -4,6 +4,7 @@
 import { Match } from "../rules/match";
 import { ExportSettings } from "./exporter";
 import { Field, fieldBit, USUAL_FIELDS } from "./fields";
+import { Kept } from "../wire/arena";
 
 /** Where the log of calls goes. */
 export const enum LogTarget {
@@ -18,7 +19,7 @@ export const WHOLE: u32 = 10000;
 /** `telemetry` of a plugin's configuration. */
 @unmanaged
 @final
-export class TelemetrySettings {
+export class TelemetrySettings extends Kept {
   /** Whether spans are made. */
   traces: bool = false;
   /** Of `WHOLE` calls without a caller's trace so many begin one. */
@@ -58,17 +59,6 @@ export class TelemetrySettings {
     if (this.log == LogTarget.NONE) return false;
     if (this.logMatch) return true;
     return hasRules && (this.logFields & (fieldBit(Field.RULE) | fieldBit(Field.POLICY))) != 0;
-  }
-
-  /** Gives everything back. */
-  free(): void {
-    const match = this.logMatch;
-    if (match) match.free();
-    const spans = this.spans;
-    if (spans) spans.free();
-    const logs = this.logs;
-    if (logs) logs.free();
-    heap.free(changetype<usize>(this));
   }
 }
 

@@ -6,7 +6,7 @@
  */
 import { Side } from "../call/vocabulary";
 import { Output } from "../wire/output";
-import { ascii, hasFailed, methodLength, writeFields, writeMethod } from "./call_fields";
+import { ascii, hasFailed, methodLength, writeFields, writeTitle } from "./call_fields";
 import { EndedCall } from "./ended_call";
 import { SPAN_FIELDS } from "./fields";
 import {
@@ -38,7 +38,7 @@ export function writeSpan(out: Output, call: EndedCall, traced: NotedCall): void
   writeTraceId(out, SpanField.TRACE_ID, traced);
   writeSpanId(out, SpanField.SPAN_ID, traced.spanId);
   if (traced.parentId != 0) writeSpanId(out, SpanField.PARENT_SPAN_ID, traced.parentId);
-  const method = writeMethod(call);
+  const method = writeTitle(call);
   writeBytesField(out, SpanField.NAME, method, methodLength);
   const kind = call.side == Side.CONSUMER ? SpanKind.CLIENT : SpanKind.SERVER;
   writeVarintField(out, SpanField.KIND, kind);

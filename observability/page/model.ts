@@ -143,6 +143,9 @@ export function modelOf(history: History): Model {
     unread: [
       ...counts(history, "dubbo_decode_errors_total", ({ dubbo_reason }) => dubbo_reason),
       ...counts(history, "dubbo_passthrough_connections_total", () => "connections passed through"),
+      ...counts(history, "dubbo_unused_connections_total", ({ dubbo_closed_by }) =>
+        words("connections without a byte", `closed by ${dubbo_closed_by}`),
+      ),
       ...counts(history, "dubbo_untracked_requests_total", () => "requests no longer followed"),
       ...counts(history, "dubbo_unmatched_responses_total", () => "answers nobody waits for"),
     ],

@@ -53,7 +53,7 @@ export const SESSIONS: Record<string, Step[]> = {
       begins: "for i",
       shows: [/ user-v1/, /100 user-v2/, /^dubbo_routed_requests_total\{.*jason/m],
     },
-    { page: DEMO, begins: "node --import tsx demo/grpc_server.ts", until: [/:50001/] },
+    { page: DEMO, begins: "node harness/run.mjs demo/grpc_server.ts", until: [/:50001/] },
     { page: DEMO, begins: "curl -X POST", shows: [/NOT_SERVING/] },
   ],
   "an Envoy of one's own": [

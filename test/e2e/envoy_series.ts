@@ -87,6 +87,11 @@ export class Expected {
     return this.add("connections_active", {}, -count);
   }
 
+  /** Connections that ended before a byte came. */
+  unused(closed_by: string, count: number): this {
+    return this.add("unused_connections_total", { closed_by }, count);
+  }
+
   /** Connections that were passed through. */
   passthrough(count: number): this {
     return this.add("passthrough_connections_total", {}, count);

@@ -2,6 +2,7 @@
 // times above what was measured over millions of cases; what is not linear leaves them far behind.
 
 import type { Vm } from "../emulator/emulator.ts";
+import { TELEMETRY_MEMORY } from "./telemetry.ts";
 
 /** The input of a case, or of a part of it. */
 export interface Spent {
@@ -14,6 +15,9 @@ export interface Spent {
   connections: number;
   plugins: number;
   ticks: number;
+  /** Configurations that tell calls, and collectors' answers to them. */
+  tellers: number;
+  answers: number;
 }
 
 /** The input was answered with too much work or memory. */
@@ -46,26 +50,30 @@ const MEMORY_AT_ONCE = 2 * 1024 * 1024;
 const MEMORY_PER_BYTE = 24;
 
 /** The most memory in bytes that a VM may have after a case. */
-export function memoryFor({ bytes }: Spent): number {
-  return MEMORY_AT_ONCE + MEMORY_PER_BYTE * bytes;
+export function memoryFor({ bytes, tellers }: Spent): number {
+  return MEMORY_AT_ONCE + MEMORY_PER_BYTE * bytes + TELEMETRY_MEMORY * tellers;
 }
 
 /** Throws `OverBudget` where the module called the host more often than its input can need. */
 export function holdHostCalls(vm: Vm, spent: Spent, series: number): void {
-  const { reads, bytes, fetches, connections, plugins, ticks } = spent;
+  const { reads, bytes, fetches, connections, plugins, ticks, tellers, answers } = spent;
   const frames = Math.floor(bytes / 16);
   const flushes = ticks + connections + plugins * 3;
   const most: Record<string, number> = {
     proxy_get_buffer_bytes: fetches + plugins,
     proxy_set_buffer_bytes: 3 * reads + frames,
-    proxy_get_current_time_nanoseconds: reads + 2 * connections + ticks + plugins + 1,
+    proxy_get_current_time_nanoseconds: reads + 2 * connections + ticks + plugins + answers + 1,
     // Names of either side and those that got none of their own may look the same.
     proxy_define_metric: 3 * series * plugins,
     proxy_record_metric: frames,
     proxy_increment_metric: Math.min(flushes * series * plugins, 6 * frames + 8 * flushes),
     proxy_get_shared_data: 3 * frames + 4 * plugins,
     proxy_set_shared_data: 2 * frames + 4 * plugins,
-    proxy_get_property: 2 * connections + 40 * plugins,
+    // The client's address and certificate, for each call that is told or may be.
+    proxy_get_property: 2 * connections + 40 * plugins + (tellers > 0 ? 4 * frames : 0),
+    // Spans and log records at each tick and at the end.
+    proxy_http_call: tellers > 0 ? 2 * (ticks + plugins) : 0,
+    proxy_get_header_map_value: 2 * answers,
     proxy_set_property: 4 * frames,
     proxy_call_foreign_function: connections,
     proxy_close_stream: connections,
@@ -73,7 +81,7 @@ export function holdHostCalls(vm: Vm, spent: Spent, series: number): void {
     proxy_set_effective_context: 2 * connections,
     proxy_set_tick_period_milliseconds: plugins,
     // At its start, and of refused calls at every other tick: nothing is refused under two policies here.
-    proxy_log: 2 * plugins + Math.floor(ticks / 2),
+    proxy_log: 2 * plugins + Math.floor(ticks / 2) + (tellers > 0 ? frames : 0),
   };
   for (const [name, calls] of Object.entries(vm.hostCalls)) {
     const allowed = most[name] ?? 0;

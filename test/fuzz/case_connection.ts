@@ -8,6 +8,7 @@ import type { PluginConfig } from "./configurations.ts";
 import type { SentFrame, Side } from "./fuzz_case.ts";
 import { holdAnswers, holdStreams, WrongBytes, type Fates } from "./rewritten.ts";
 import { neverRewrites } from "./rule_model.ts";
+import { propagates } from "./telemetry.ts";
 import { ConnectionModel, type GuardAnswer, type Totals } from "./traffic_model.ts";
 
 const NO_BYTES = new Uint8Array(0);
@@ -88,10 +89,14 @@ export class CaseConnection {
       maxBody: this.#maxBody,
       sides: sidesOf(config),
       maxInFlight: config.metrics.max_in_flight ?? DEFAULT_MAX_IN_FLIGHT,
-      heldUpTo: neverRewrites(config.routing)
+      heldUpTo: this.#neverRewrites
         ? -1
         : (config.routing?.max_rewrite_bytes ?? DEFAULT_MAX_REWRITE),
     });
+  }
+
+  get #neverRewrites(): boolean {
+    return neverRewrites(this.#config.routing) && !propagates(this.#config.telemetry);
   }
 
   get #maxBody(): number {
@@ -182,11 +187,12 @@ export class CaseConnection {
     const came = all.subarray(0, all.length - held);
     const went = connection.toUpstream;
     let fates: Fates = { rewritten: 0, kept: 0, refusedIds: new Set(), refused: 0 };
-    if (!neverRewrites(this.#config.routing)) {
+    if (!this.#neverRewrites) {
       fates = holdStreams({
         ...{ came, went, good: this.#good, refused, routing, maxBody: this.#maxBody },
         ...{ seen: this.#model.downstreamSeen, ended: this.#ended.downstream && held === 0 },
         origin: { side: this.#config.side, address: this.#address },
+        propagates: propagates(this.#config.telemetry),
       });
     } else if (Buffer.compare(came, went) !== 0) {
       throw new WrongBytes("the client's bytes were changed, and nothing says they may");

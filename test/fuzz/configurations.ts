@@ -1,6 +1,7 @@
 // Random configurations of the plugin, all of them valid.
 
 import type { Random } from "./random.ts";
+import type { TelemetryConfig } from "./telemetry.ts";
 import * as words from "./vocabulary.ts";
 
 /** A condition on a text. */
@@ -62,6 +63,7 @@ export interface PluginConfig {
     max_in_flight?: number;
   };
   routing?: RoutingConfig;
+  telemetry?: TelemetryConfig;
 }
 
 function textCondition(random: Random, from: readonly string[]): TextCondition {

@@ -143,6 +143,6 @@ const TOTALS: readonly string[] = [
   ...["requests_total", "requests_total:oneway", "request_bytes_total"],
   ...["responses_total", "response_bytes_total", "unmatched_responses_total", "events_total"],
   ...["unanswered_requests_total", "untracked_requests_total", "guarded_requests_total"],
-  ...["connections_total", "passthrough_connections_total"],
+  ...["connections_total", "unused_connections_total", "passthrough_connections_total"],
   ...["bad_magic", "body_too_large", "truncated_frame"].map((r) => `decode_errors_total:${r}`),
 ];

@@ -6,6 +6,7 @@ import { randomConfig, type PluginConfig } from "./configurations.ts";
 import { writtenSeed, type CallNames, type Corpus, type Seed } from "./corpus.ts";
 import { addAttachment, mutate, takesAttachments } from "./mutations.ts";
 import { Random } from "./random.ts";
+import { randomCollection, randomTelemetry, withContext, type Collection } from "./telemetry.ts";
 import { ADDRESSES } from "./vocabulary.ts";
 
 export type Side = "downstream" | "upstream";
@@ -43,6 +44,8 @@ export interface FuzzCase {
   steps: Step[];
   /** Whether reads of neighbouring bytes may be joined without changing what must come of them. */
   mayBeJoined: boolean;
+  /** How collectors behave, where calls are told. */
+  collection: Collection | undefined;
 }
 
 /** What the case's connection knows of the client. */
@@ -52,17 +55,22 @@ export function connectionProperties(address: string): PropertyValues {
 
 const MOST_IDS = 8;
 const MAGIC = 0xdabb;
+/** Makes the choices of telemetry others than those of the case. */
+const TELEMETRY = 0x7e1e;
 /** In bytes: frames up to this length are sometimes cut into single bytes. */
 const LONGEST_IN_BYTES = 700;
 
 class Maker {
   readonly #random: Random;
   readonly #corpus: Corpus;
+  /** Of callers' trace contexts; undefined where calls are not told. */
+  readonly #contexts: Random | undefined;
   readonly frames: SentFrame[] = [];
 
-  constructor(random: Random, corpus: Corpus) {
+  constructor(random: Random, corpus: Corpus, contexts: Random | undefined) {
     this.#random = random;
     this.#corpus = corpus;
+    this.#contexts = contexts;
   }
 
   /** Everything that happens on one connection, in its order. */
@@ -104,7 +112,13 @@ class Maker {
     const random = this.#random;
     const seed = this.#seed(side);
     let { bytes, isGood } = seed;
-    const isHostile = random.oneIn(hostility) && (!onlySpoofs || takesAttachments(seed));
+    const contexts = this.#contexts;
+    if (contexts?.oneIn(2) && takesAttachments(seed)) {
+      ({ bytes, isGood } = withContext(contexts, seed));
+    }
+    const mayBeHostile = bytes === seed.bytes;
+    const isHostile =
+      random.oneIn(hostility) && mayBeHostile && (!onlySpoofs || takesAttachments(seed));
     if (isHostile && onlySpoofs) {
       bytes = addAttachment(random, seed);
       isGood = false;
@@ -196,13 +210,21 @@ export function makeCase(seed: number, number: number, corpus: Corpus): FuzzCase
   const random = Random.of(seed, number);
   const configs = [randomConfig(random)];
   if (random.oneIn(4)) configs.push(randomConfig(random, configs[0]));
-  const maker = new Maker(random, corpus);
+  // A third of the cases tell their calls; the others are what they were before there was telemetry.
+  const telemetry = Random.of(seed ^ TELEMETRY, number);
+  const isTold = telemetry.oneIn(3);
+  const maker = new Maker(random, corpus, isTold ? telemetry : undefined);
   const mayBeJoined = random.oneIn(6);
   const connections = Array.from({ length: random.between(1, 10) }, (_, i) =>
     maker.connection(i, random.below(configs.length)),
   );
   const steps = mayBeJoined ? connections.flat() : interleave(random, connections, configs[0]!);
-  return { seed, number, configs, frames: maker.frames, steps, mayBeJoined };
+  if (isTold) {
+    const reloaded = steps.flatMap((step) => (step.do === "reload" ? [step.config] : []));
+    for (const config of [...configs, ...reloaded]) config.telemetry = randomTelemetry(telemetry);
+  }
+  const collection = isTold ? randomCollection(telemetry) : undefined;
+  return { seed, number, configs, frames: maker.frames, steps, mayBeJoined, collection };
 }
 
 /** The same case with neighbouring reads of one side in one read. */

@@ -77,6 +77,11 @@ export function addAttachment(random: Random, { bytes, anatomy }: Seed): Uint8Ar
   return replace(bytes, random.pick(entries), concat([key, value]));
 }
 
+/** Puts a key and its value in at any place among the attachments; see `takesAttachments`. */
+export function putAttachment(random: Random, seed: Seed, entry: Uint8Array): Uint8Array {
+  return replace(seed.bytes, random.pick(seed.anatomy.entries), entry);
+}
+
 /** Changes the header of `bytes` in place. */
 function mutateHeader(random: Random, bytes: Uint8Array): void {
   if (bytes.length < HEADER) return;

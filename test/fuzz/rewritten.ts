@@ -7,6 +7,7 @@ import { decodeRequest, type Invocation } from "../../demo/dubbo/message.ts";
 import type { RoutingConfig } from "./configurations.ts";
 import { isCall } from "./corpus.ts";
 import { changesFor, possibleChanges, type Change, type Origin } from "./rule_model.ts";
+import { CONTEXT_KEYS, withoutContext, wrongContext } from "./telemetry.ts";
 
 const HEADER = 16;
 const DEFAULT_MAX_REWRITE = 1024 * 1024;
@@ -37,6 +38,8 @@ export interface Streams {
   maxBody: number;
   routing: RoutingConfig;
   origin: Origin;
+  /** Whether a call's context may be written anew. */
+  propagates: boolean;
 }
 
 /** How often what became of a frame. */
@@ -158,10 +161,15 @@ function holdRewritten(
   isGood: boolean,
   isSample: boolean,
 ): void {
-  const was = taken(old);
+  let was = taken(old);
   if (was instanceof Error) fail(`a frame nobody can read was rewritten: ${was.message}`, old, now);
-  const is = taken(now);
+  let is = taken(now);
   if (is instanceof Error) fail(`a rewritten frame cannot be read: ${is.message}`, old, now);
+  if (streams.propagates) {
+    const wrong = wrongContext(was, is);
+    if (wrong !== undefined) fail(`the context is not ours: ${wrong}`, old, now);
+    [was, is] = [withoutContext(was), withoutContext(is)];
+  }
   for (const part of ["header", "head", "args", "rest"] as const) {
     if (!same(was[part], is[part])) fail(`rewriting has changed the ${part}`, old, now);
   }
@@ -172,7 +180,8 @@ function holdRewritten(
   if (change === undefined) fail("rewritten in another way than any rule says", old, now);
   const hasObjects = was.entries.some(({ text }) => text === null);
   if ((old[2]! & 0x1f) === HESSIAN2 && (hasObjects || isSample)) {
-    holdByLibrary(old, now, change.dropped);
+    const context = streams.propagates ? CONTEXT_KEYS : [];
+    holdByLibrary(old, now, new Set([...change.dropped, ...context]));
   }
 }
 

@@ -11,8 +11,10 @@ import { nameScope, type PluginConfig } from "./configurations.ts";
 import { Counted, type Metrics } from "./consistency.ts";
 import { connectionProperties, type FuzzCase, type Step } from "./fuzz_case.ts";
 import { TAKE_WORK } from "./metering.ts";
+import { Random } from "./random.ts";
 import { WrongBytes, type Fates } from "./rewritten.ts";
 import type { Totals } from "./traffic_model.ts";
+import { CollectorOf, holdLine, WrongRecord } from "./telemetry.ts";
 import { NODE_LABEL } from "./vocabulary.ts";
 
 const NO_BYTES = new Uint8Array(0);
@@ -55,6 +57,7 @@ class Run {
   readonly #seen = new Set<number>();
   /** How many sets of names each scope of configurations may show. */
   readonly #mostNames = new Map<string, number>();
+  readonly #collectors: CollectorOf[] = [];
   #countsAll = true;
   #refused = 0;
   #passedThrough = 0;
@@ -76,6 +79,10 @@ class Run {
     for (const step of this.#case.steps) this.#step(step);
     for (const open of [...this.#open.keys()]) this.#close(open, "remote");
     this.#tick();
+    if (this.#collectors.length === 0) return;
+    // What collectors took in that tick is counted in the next one.
+    this.#spent.ticks += this.#plugins.length;
+    this.vm.tick();
   }
 
   /** Bytes of all reads so far. */
@@ -85,7 +92,10 @@ class Run {
 
   outcome(): Outcome {
     const { vm } = this;
-    if (vm.dataLogs().length > 0) throw new OverBudget(`logged: ${vm.dataLogs()[0]!.message}`);
+    for (const { message } of vm.dataLogs()) {
+      if (this.#spent.tellers === 0) throw new OverBudget(`logged: ${message}`);
+      holdLine(message);
+    }
     const metrics = vm.metricStore.read([]);
     const counted = new Counted(metrics);
     counted.hold([...this.#mostNames.values()].reduce((sum, most) => sum + most, 0));
@@ -101,6 +111,7 @@ class Run {
     if (this.#countsAll && unrewritten < this.#fates.kept) {
       throw new WrongBytes(`${this.#fates.kept} requests not rewritten, ${unrewritten} counted`);
     }
+    this.#holdTold(counted.totals);
     holdHostCalls(vm, this.#spent, metrics.size);
     const memory = vm.memoryBytes();
     if (memory > memoryFor(this.#spent)) {
@@ -129,7 +140,26 @@ class Run {
     if (config.metrics.enabled === false) this.#countsAll = false;
     const { key, most } = nameScope(config);
     this.#mostNames.set(key, most);
+    const { collection } = this.#case;
+    if (config.telemetry !== undefined && collection !== undefined) {
+      this.#spent.tellers++;
+      const random = Random.of(collection.seed, this.#collectors.length);
+      this.#collectors.push(new CollectorOf(plugin, collection.collector, random));
+    }
     return { plugin, config };
+  }
+
+  /** What collectors took is what is counted as told. */
+  #holdTold(totals: Totals): void {
+    const exported = totals["telemetry_exported_total"] ?? 0;
+    let taken = 0;
+    for (const collector of this.#collectors) {
+      collector.hold();
+      taken += collector.taken;
+    }
+    if (this.#countsAll && exported !== taken) {
+      throw new WrongRecord(`${taken} records taken, ${exported} counted`);
+    }
   }
 
   #step(step: Step): void {
@@ -145,7 +175,9 @@ class Run {
       case "wait":
         return this.vm.clock.advanceMilliseconds(step.milliseconds);
       case "reload": {
-        this.#plugins[step.plugin]!.plugin.shutdown();
+        const { plugin } = this.#plugins[step.plugin]!;
+        plugin.shutdown();
+        for (const collector of this.#collectors) collector.end(plugin);
         this.#plugins[step.plugin] = this.#plugin(step.config);
         // What configuring costs is not for those to pay who connect.
         this.#takeWork();
@@ -226,12 +258,18 @@ class Run {
   #tick(): void {
     this.#spent.ticks += this.#plugins.length;
     this.vm.tick();
+    for (const collector of this.#collectors) {
+      const before = collector.answers;
+      collector.act();
+      this.#spent.answers += collector.answers - before;
+    }
     this.#takeWork();
   }
 }
 
 const NOTHING_SPENT: Spent = {
   ...{ reads: 0, bytes: 0, fetches: 0, connections: 0, plugins: 0, ticks: 0 },
+  ...{ tellers: 0, answers: 0 },
 };
 
 /** Runs the case. Throws where anything does not hold. */

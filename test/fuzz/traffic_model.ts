@@ -64,6 +64,7 @@ export class ConnectionModel {
   readonly #calls = new Map<string, number>();
   /** How many of the client's bytes had been seen when the connection was given up, else Infinity. */
   downstreamSeen = Infinity;
+  #isUsed = false;
   /** Names of requests of which they are known, by where the request begins in its side's bytes. */
   readonly names = {
     downstream: new Map<number, CallNames>(),
@@ -83,6 +84,7 @@ export class ConnectionModel {
   /** Bytes have passed. */
   pass(side: Side, bytes: Uint8Array): void {
     const half = this.#halves[side];
+    if (bytes.length > 0) this.#isUsed = true;
     for (let at = 0; at < bytes.length && !this.isPassedThrough;) {
       const start = at;
       if (half.have < HEADER) {
@@ -138,6 +140,7 @@ export class ConnectionModel {
 
   /** The connection has ended. */
   end(): void {
+    if (!this.#isUsed) this.#add("unused_connections_total", 1);
     if (!this.isPassedThrough) {
       for (const { have } of Object.values(this.#halves)) {
         if (have > 0) this.#add("decode_errors_total:truncated_frame", 1);

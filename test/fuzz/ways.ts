@@ -7,6 +7,7 @@ import type { Metrics } from "./consistency.ts";
 import { holdAtEdge } from "./edge.ts";
 import { joined, type FuzzCase } from "./fuzz_case.ts";
 import { repeatCase, runCase, type Outcome, type Subject } from "./run_case.ts";
+import { propagates } from "./telemetry.ts";
 
 /** Cutting the stream into other reads has changed what came of it. */
 export class WrongSplit extends Error {
@@ -87,6 +88,11 @@ function choosesCluster(one: FuzzCase): boolean {
   );
 }
 
+/** The ids of spans are drawn, so that other reads write other ones. */
+function writesContexts(one: FuzzCase): boolean {
+  return configsOf(one).some(({ telemetry }) => propagates(telemetry));
+}
+
 /** Runs the case in all ways that its number says. Throws where anything does not hold. */
 export function runInAllWays(one: FuzzCase, { metered, released }: Subjects): Outcome {
   // First with a meter: a loop that never ends is a trap there.
@@ -94,7 +100,7 @@ export function runInAllWays(one: FuzzCase, { metered, released }: Subjects): Ou
   for (const [i, { bytes, isGood }] of one.frames.entries()) {
     if (!isGood) holdAtEdge(bytes, one.number + 97 * i);
   }
-  if (one.mayBeJoined && !choosesCluster(one)) {
+  if (one.mayBeJoined && !choosesCluster(one) && !writesContexts(one)) {
     const hasLimit = configsOf(one).some(({ metrics }) => metrics.max_series !== undefined);
     compare(outcome, runCase(joined(one), released), hasLimit);
   }

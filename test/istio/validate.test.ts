@@ -20,6 +20,7 @@ import {
   type Manifest,
 } from "../manifests/manifest_files.ts";
 import { manifestSets, type ManifestSet } from "../manifests/manifest_sets.ts";
+import { gatewayCertificate } from "./lab/certificate.ts";
 import {
   configMap,
   Istio,
@@ -45,9 +46,18 @@ describe("Istio's tools", LIMIT, () => {
   const manifests = readManifests();
   /** Files with pods, by the workloads that they belong to. */
   const pods = new Map<string, string>();
+  /** What a cluster has that is not in manifests/. */
+  let around: string;
 
   before(async () => {
     istio = await openIstio();
+    const injector = (await istio.installation()).filter(
+      ({ kind, metadata }) =>
+        kind === "MutatingWebhookConfiguration" ||
+        (kind === "Service" && metadata.name === "istiod"),
+    );
+    const { secret } = gatewayCertificate();
+    around = await istio.write("around.yaml", [...injector, secret]);
   });
 
   after(async () => istio?.close());
@@ -69,9 +79,12 @@ describe("Istio's tools", LIMIT, () => {
     );
   }
 
-  /** All that is to be said about a set's files, with the pods that its workloads would become. */
+  /**
+   * All that is to be said about a set's files, with the pods that its workloads would become, Istio's
+   * injector, and the certificate that the README has its reader bring.
+   */
   async function report(set: ManifestSet, files: string[]): Promise<Report> {
-    return istio.analyze([...files, await podsOf(set)]);
+    return istio.analyze([...files, await podsOf(set), around]);
   }
 
   /** A file with the pods that a set's workloads become; most sets have the same. */

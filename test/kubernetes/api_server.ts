@@ -59,6 +59,18 @@ export class ApiServer {
     return this.#client;
   }
 
+  /** Whether it is ready for requests. Rejects while it does not answer. */
+  async isReady(): Promise<unknown> {
+    try {
+      return await this.client.get("/readyz");
+    } catch (error) {
+      // Where its certificate was read before all of it was written, the next client has the whole.
+      this.#client?.close();
+      this.#client = undefined;
+      throw error;
+    }
+  }
+
   /** Runs kubectl as the administrator, in the repository's root; gives its standard output. */
   async kubectl(...args: string[]): Promise<string> {
     return (await promisify(execFile)(kubernetesCommand("kubectl"), args, this.#options())).stdout;
@@ -106,7 +118,7 @@ export async function startApiServer(): Promise<ApiServer> {
     writeFiles(server);
     startEtcd(server, etcdPort, peerPort);
     const process = startServer(server, port, etcdPort);
-    await process.waitUntil("ready", READY_MS, () => server.client.get("/readyz"));
+    await process.waitUntil("ready", READY_MS, () => server.isReady());
     return server;
   } catch (error) {
     await server.stop();

@@ -16,7 +16,7 @@ import { fromRoot, ROOT } from "../../harness/repository.ts";
 import { clustersNamed } from "./clusters.ts";
 import { finding, type Finding } from "./findings.ts";
 import { ofKind, type Manifest } from "./manifest_files.ts";
-import { changedFilter, changesFilter } from "./merged_filters.ts";
+import { changedFilter, changesFilter, changesTcpProxy } from "./merged_filters.ts";
 
 const WASM = fromRoot("build", "dubbo.wasm");
 const VALIDATE_MS = 60_000;
@@ -69,6 +69,7 @@ function bootstrapOf(change: Json): Json | undefined {
   }
   const names = new Set(clustersNamed(value).map(({ name }) => name));
   const clusters = [...names].map((name) => ({ name, connect_timeout: "1s" }));
+  if (changesTcpProxy(change)) return resources([listener([tcpProxy(value)])], clusters);
   const inserted = isChanged || String(patch.operation).startsWith("INSERT_");
   switch (applyTo) {
     case "LISTENER":
@@ -111,11 +112,12 @@ function cluster(): Json {
   return { name: "patched", connect_timeout: "1s", typed_extension_protocol_options };
 }
 
-function tcpProxy(): Json {
+function tcpProxy({ typed_config: changes = {} }: Json = {}): Json {
   const typed_config = {
     "@type": `${TYPES}.network.tcp_proxy.v3.TcpProxy`,
     stat_prefix: "patched",
     cluster: "PassthroughCluster",
+    ...changes,
   };
   return { name: "envoy.filters.network.tcp_proxy", typed_config };
 }

@@ -25,6 +25,8 @@ export interface Workload {
   annotations: Record<string, string>;
   /** Volumes of its spec. */
   volumes: Json[];
+  /** What its own container istio-proxy mounts: a gateway has one, a sidecar is injected. */
+  proxyMounts: Json[];
   /** All ports that its containers state: `containerPort`, and `name` where one is given. */
   ports: Json[];
 }
@@ -33,6 +35,8 @@ export interface Workload {
 export const KUSTOMIZATION = "kustomization.yaml";
 
 const FOLDER = "manifests";
+/** How Istio's injector knows the container that is to be Envoy. */
+const PROXY = "istio-proxy";
 const WORKLOADS = ["Deployment", "StatefulSet", "DaemonSet"];
 
 /** All objects below manifests/, in the order of the files' names. Throws where YAML is malformed. */
@@ -93,6 +97,9 @@ export function workloadsOf(manifests: readonly Manifest[]): Workload[] {
         labels: metadata.labels ?? {},
         annotations: metadata.annotations ?? {},
         volumes: spec.volumes ?? [],
+        proxyMounts: containers
+          .filter(({ name }) => name === PROXY)
+          .flatMap(({ volumeMounts = [] }) => volumeMounts),
         ports: containers.flatMap(({ ports = [] }) => ports),
       };
     });

@@ -12,6 +12,16 @@ export function changesFilter({ applyTo, patch }: Json): boolean {
   );
 }
 
+/** Whether a patch of an EnvoyFilter changes Istio's own tcp_proxy. */
+export function changesTcpProxy({ applyTo, patch }: Json): boolean {
+  const name = patch.value?.name;
+  return (
+    applyTo === "NETWORK_FILTER" &&
+    patch.operation === "MERGE" &&
+    name === "envoy.filters.network.tcp_proxy"
+  );
+}
+
 /**
  * The filter of the listener `dubbo_tcp` in envoy-local.yaml as such a patch leaves it. Objects become
  * one with what they were; messages of another type (google.protobuf.Any) are replaced, as Istio does it.

@@ -1,5 +1,5 @@
-// Whether the port numbers that patches and WasmPlugins match exist, and the names of ports that Services
-// point at: what matches nothing does nothing, without a word.
+// Whether the port numbers that patches, WasmPlugins and TrafficExtensions match exist, and the names of
+// ports that Services point at: what matches nothing does nothing, without a word.
 
 import type { Json } from "../../harness/envoy_config.ts";
 import { finding, type Finding } from "./findings.ts";
@@ -11,24 +11,35 @@ import { EXTENSION_KINDS } from "./wasm_extensions.ts";
 interface PortMatch {
   path: string;
   port: number;
-  /** Of connections that come in: a container's port. Else a Service's. */
-  inbound: boolean;
+  /** Of connections that come in: a container's port. Of a gateway: that of a server. Else a Service's. */
+  of: "container" | "server" | "service";
 }
+
+/** Contexts of patches in which a port is no Service's. */
+const CONTEXTS: Record<string, PortMatch["of"]> = {
+  SIDECAR_INBOUND: "container",
+  GATEWAY: "server",
+};
 
 /** Findings for ports that nothing in manifests/ has. */
 export function checkPorts(manifests: readonly Manifest[]): Finding[] {
   const workloads = workloadsOf(manifests);
   const services = [...ofKind(manifests, "Service"), ...ofKind(manifests, "ServiceEntry")];
-  const outbound: number[] = services.flatMap(({ object }) =>
+  const service: number[] = services.flatMap(({ object }) =>
     (object.spec.ports ?? []).map(({ port, number }: Json) => port ?? number),
+  );
+  const server: number[] = ofKind(manifests, "Gateway").flatMap(({ object }) =>
+    object.spec.servers.map(({ port }: Json) => port.number),
   );
   const message = "nothing that this is meant for has such a port";
   return manifests.flatMap((manifest) => {
     const matches = matchesOf(manifest.object);
-    const selected = matches.some(({ inbound }) => inbound) ? selectedBy(manifest, workloads) : [];
-    const ports = selected.flatMap((workload) => workload.ports.map((port) => port.containerPort));
+    const inbound = matches.some((match) => match.of === "container");
+    const selected = inbound ? selectedBy(manifest, workloads) : [];
+    const container = selected.flatMap(({ ports }) => ports.map((port) => port.containerPort));
+    const known: Record<PortMatch["of"], number[]> = { container, server, service };
     const unmatched = matches
-      .filter(({ port, inbound }) => !(inbound ? ports : outbound).includes(port))
+      .filter(({ port, of }) => !known[of].includes(port))
       .map(({ path, port }) => finding("port", manifest, path, port, message));
     return [...unmatched, ...checkTargets(manifest, workloads)];
   });
@@ -55,7 +66,7 @@ function matchesOf({ kind, spec }: Json): PortMatch[] {
         .map((object) => ({
           path: `spec.configPatches[${index}].match.${object}.portNumber`,
           port: match[object].portNumber,
-          inbound: match.context === "SIDECAR_INBOUND",
+          of: CONTEXTS[match.context] ?? "service",
         })),
     );
   }
@@ -64,7 +75,7 @@ function matchesOf({ kind, spec }: Json): PortMatch[] {
       ports.map(({ number }: Json, at: number) => ({
         path: `spec.match[${index}].ports[${at}].number`,
         port: number,
-        inbound: mode === "SERVER",
+        of: mode === "SERVER" ? ("container" as const) : ("service" as const),
       })),
     );
   }

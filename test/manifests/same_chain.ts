@@ -8,7 +8,7 @@
 //   policies                those there are to be tried with curl, those in Istio are recipes
 //
 // A listener that is added answers to the listener `dubbo`, a filter in front of tcp_proxy to that of
-// the listener `dubbo_tcp`, whose cluster is Istio's business. One in front of the HTTP router answers to
+// the listener `dubbo_tcp`, whose cluster is Istio's business; at a gateway to that of `dubbo_tcp_routed`. One in front of the HTTP router answers to
 // that of the listener `triple`, but is configured like the one of `dubbo_tcp`: its routes are Istio's too,
 // and no rules choose between them. Listeners and clusters of the guard,
 // guard|20880|v2|user-provider.….local, answer to those of the guard, guard-user-provider-v2; routes may
@@ -25,7 +25,7 @@ import {
 } from "../../harness/envoy_config.ts";
 import { finding, places, type Finding } from "./findings.ts";
 import { ofKind, type Manifest } from "./manifest_files.ts";
-import { changedFilter, changesFilter } from "./merged_filters.ts";
+import { changedFilter, changesFilter, changesTcpProxy } from "./merged_filters.ts";
 import { wasmExtensionsOf, type WasmExtension } from "./wasm_extensions.ts";
 
 /** Names of the guard's listeners and clusters. */
@@ -48,9 +48,10 @@ export function checkSameChain(manifests: readonly Manifest[]): Finding[] {
 function checkFilter(manifest: Manifest, local: Json): Finding[] {
   const patches: Json[] = manifest.object.spec.configPatches;
   return patches.flatMap((change, index) => {
-    const { applyTo, patch } = change;
+    const { applyTo, match, patch } = change;
     const value = changesFilter(change) ? withoutPolicies(changedFilter(change)) : patch.value;
-    const [there, here] = counterparts(applyTo, value, local);
+    const [there, here] =
+      match?.context === "GATEWAY" ? atGateway(change, local) : counterparts(applyTo, value, local);
     return compare(manifest, `spec.configPatches[${index}].patch.value`, there, here);
   });
 }
@@ -110,6 +111,16 @@ function counterparts(applyTo: string, value: Json, local: Json): [there: unknow
     return [filter, comparable(value)];
   }
   return [comparable(tcp), comparable(value)];
+}
+
+/** The same for a patch at a gateway, which either adds our filter or changes tcp_proxy behind it. */
+function atGateway(change: Json, local: Json): [there: unknown, here: unknown] {
+  const [wasm, tcp] = named(listenersOf(local), "dubbo_tcp_routed", "listener").filter_chains[0]
+    .filters as [Json, Json];
+  const { value } = change.patch;
+  if (!changesTcpProxy(change)) return [comparable(wasm), comparable(withLocalNames(value))];
+  const { "@type": type, max_early_data_bytes } = tcp.typed_config;
+  return [{ "@type": type, max_early_data_bytes }, value.typed_config];
 }
 
 function comparable(value: Json): Json {

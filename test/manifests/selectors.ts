@@ -9,7 +9,7 @@ import { workloadsOf, type Manifest, type Workload } from "./manifest_files.ts";
 
 /** Istio's root namespace: what stands there is meant for all namespaces. */
 const ROOT_NAMESPACE = "istio-system";
-/** A Gateway selects Istio's own gateway, which Istio's default profile installs. */
+/** Istio's own gateway, which its default profile installs. */
 const GATEWAY_LABELS = { app: "istio-ingressgateway", istio: "ingressgateway" };
 
 /** Labels by which an object selects pods, and where they stand. */
@@ -18,7 +18,7 @@ interface Selector {
   labels: Record<string, string>;
 }
 
-/** The workloads that an EnvoyFilter or a WasmPlugin is meant for; without a selector all in its reach. */
+/** The workloads that an EnvoyFilter, a WasmPlugin or a TrafficExtension is meant for; without a selector all in its reach. */
 export function selectedBy(manifest: Manifest, workloads: readonly Workload[]): Workload[] {
   const labels = ownSelector(manifest.object)?.labels ?? {};
   return inReach(manifest, workloads).filter((workload) => carries(workload.labels, labels));
@@ -30,7 +30,7 @@ export function checkSelectors(manifests: readonly Manifest[]): Finding[] {
   return manifests.flatMap((manifest) =>
     selectorsOf(manifest.object)
       .filter(({ labels }) => {
-        if (manifest.object.kind === "Gateway") return !carries(GATEWAY_LABELS, labels);
+        if (manifest.object.kind === "Gateway" && carries(GATEWAY_LABELS, labels)) return false;
         return !inReach(manifest, workloads).some((workload) => carries(workload.labels, labels));
       })
       .map(({ path, labels }) =>

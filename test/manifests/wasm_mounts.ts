@@ -3,7 +3,7 @@
 //
 // Istio's injection mounts what the annotation sidecar.istio.io/userVolumeMount says into istio-proxy;
 // the volume is one of the pod's or stands in sidecar.istio.io/userVolume. Both are JSON objects, by
-// volume name. test/istio/injection.test.ts shows the same in what Istio really injects.
+// volume name. A gateway's pod has the container istio-proxy itself, with its mounts. test/istio/injection.test.ts shows the same in what Istio really injects.
 
 import { basename, dirname } from "node:path";
 import type { Json } from "../../harness/envoy_config.ts";
@@ -60,7 +60,9 @@ export function checkWasmMounts(manifests: readonly Manifest[]): Finding[] {
 
 function mounted(workload: Workload, file: string, manifests: readonly Manifest[]): boolean {
   const mounts = parsed(workload, MOUNTS);
-  const name = Object.keys(mounts).find((volume) => mounts[volume].mountPath === dirname(file));
+  const name =
+    Object.keys(mounts).find((volume) => mounts[volume].mountPath === dirname(file)) ??
+    workload.proxyMounts.find(({ mountPath }) => mountPath === dirname(file))?.name;
   if (name === undefined) return false;
   const inPod = workload.volumes.find((volume) => volume.name === name);
   const source: Json | undefined = inPod ?? parsed(workload, VOLUMES)[name];

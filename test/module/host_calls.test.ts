@@ -80,18 +80,15 @@ function run(plugin: Plugin, shape: Shape): void {
   const value = "x".repeat(shape.padding ?? 100);
   const asked = request({ args: [value] });
   const answered = response({ value });
-  let connection = plugin.connect({ collect: false });
-  let left = shape.perConnection ?? Infinity;
-  for (let done = 0; done < CALLS; done += shape.atOnce) {
-    send(connection, "downstream", numbered(asked, done + 1, shape.atOnce));
-    send(connection, "upstream", numbered(answered, done + 1, shape.atOnce));
-    left -= shape.atOnce;
-    if (left > 0) continue;
+  const perConnection = shape.perConnection ?? CALLS;
+  for (let first = 0; first < CALLS; first += perConnection) {
+    const connection = plugin.connect({ collect: false });
+    for (let done = first; done < first + perConnection; done += shape.atOnce) {
+      send(connection, "downstream", numbered(asked, done + 1, shape.atOnce));
+      send(connection, "upstream", numbered(answered, done + 1, shape.atOnce));
+    }
     connection.close("remote");
-    connection = plugin.connect({ collect: false });
-    left = shape.perConnection!;
   }
-  connection.close("remote");
 }
 
 /** Host calls per call of a shape, by name, when everything is warm: metrics defined, heads known. */

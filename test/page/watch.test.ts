@@ -45,7 +45,7 @@ describe("npm run watch", { timeout: 120_000 }, () => {
     watch = startProcess({
       name: "watch",
       command: process.execPath,
-      args: ["--import", "tsx", fromRoot("observability/page/watch.ts"), address],
+      args: [fromRoot("harness/run.mjs"), "observability/page/watch.ts", address],
       cwd: ROOT,
     });
     await watch.waitUntil("ready", 20_000, () => watch.log.includes("Ctrl-C"));
@@ -127,7 +127,7 @@ test("npm run watch says what it needs", async () => {
     const watch = startProcess({
       name: "watch",
       command: process.execPath,
-      args: ["--import", "tsx", fromRoot("observability/page/watch.ts"), ...words],
+      args: [fromRoot("harness/run.mjs"), "observability/page/watch.ts", ...words],
       cwd: ROOT,
     });
     assert.equal(await watch.ended, "exit code 1");

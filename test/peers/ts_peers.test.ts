@@ -47,7 +47,7 @@ describe("the demo's Dubbo peers", () => {
       ["user_provider.ts", user],
       ["order_provider.ts", order],
     ] as const) {
-      const args = ["--import", "tsx", fromRoot("demo", file), "--port", String(port)];
+      const args = [fromRoot("harness/run.mjs"), `demo/${file}`, "--port", String(port)];
       const child = startProcess({ name: file, command: process.execPath, args, cwd: ROOT });
       t.after(() => child.stop());
       await child.waitUntil("ready", READY_MS, () => accepts(port));

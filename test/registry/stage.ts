@@ -39,7 +39,7 @@ export async function startStage(t: TestContext, ...options: string[]): Promise<
   const zooKeeper = await ZooKeeperServer.start();
   t.after(() => zooKeeper.stop());
   const [ads, http, admin, port] = (await freePorts(4)) as [number, number, number, number];
-  const args = ["--import", "tsx", fromRoot("registry", "main.ts"), "--zookeeper"];
+  const args = [fromRoot("harness/run.mjs"), "registry/main.ts", "--zookeeper"];
   args.push(zooKeeper.address, "--ads", `127.0.0.1:${ads}`, "--http", `127.0.0.1:${http}`);
   args.push(...options);
   const program = startProcess({ name: "registry", command: process.execPath, args, cwd: ROOT });

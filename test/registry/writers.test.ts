@@ -137,7 +137,7 @@ for (const [what, args, message] of [
   ["a level", ["--register-mode", "both"], '--register-mode is "both", expected all, interface'],
 ] as const) {
   test(`refused: ${what}`, TEST, async () => {
-    const main = ["--import", "tsx", fromRoot("registry", "main.ts"), "--zookeeper", "127.0.0.1:1"];
+    const main = [fromRoot("harness/run.mjs"), "registry/main.ts", "--zookeeper", "127.0.0.1:1"];
     await assert.rejects(promisify(execFile)(process.execPath, [...main, ...args], { cwd: ROOT }), {
       code: 2,
       stderr: new RegExp(`^registry: ${message}`),

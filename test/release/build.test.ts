@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -13,8 +13,10 @@ import { fromRoot } from "../../harness/repository.ts";
 
 const LIMIT = { timeout: 300_000 };
 /** All that a build reads. */
-const SOURCES = ["assembly", "asconfig.json", "package.json"];
-const COMPILER = fromRoot("node_modules/assemblyscript/bin/asc.js");
+const SOURCES = ["assembly", "asconfig.json", "package.json", "package-lock.json"].concat([
+  "harness/compile.mjs",
+  "harness/pack.mjs",
+]);
 
 test("two builds in two places give the same bytes", LIMIT, async (t) => {
   const sums: string[] = [];
@@ -42,8 +44,8 @@ test("two builds in two places give the same bytes", LIMIT, async (t) => {
 async function builtIn(folder: string): Promise<string> {
   for (const name of SOURCES) cpSync(fromRoot(name), join(folder, name), { recursive: true });
   symlinkSync(fromRoot("node_modules"), join(folder, "node_modules"));
-  const args = [COMPILER, "assembly/index.ts", "--target", "release"];
-  await promisify(execFile)(process.execPath, args, { cwd: folder });
+  mkdirSync(join(folder, "manifests"));
+  await promisify(execFile)(process.execPath, [join(folder, "harness/compile.mjs")]);
   return checksum(join(folder, "build/dubbo.wasm"));
 }
 

@@ -50,7 +50,7 @@ describe("npm start -- --traces", LIMIT, () => {
 test("without Jaeger it says how to get it", () => {
   const { status, stderr } = spawnSync(
     process.execPath,
-    ["--import", "tsx", fromRoot("demo/start.ts"), "--traces"],
+    [fromRoot("harness/run.mjs"), "demo/start.ts", "--traces"],
     { cwd: ROOT, env: { ...process.env, JAEGER_BIN: "/nowhere/jaeger" }, encoding: "utf8" },
   );
   assert.equal(status, 1);

@@ -34,7 +34,7 @@ async function provider(t: TestContext, services: typeof users) {
 async function consumer(t: TestContext, environment: Record<string, string>) {
   const port = await freePort();
   const env = { ...environment, PORT: String(port), POD_NAME: "comsumer-blue" };
-  const args = ["--import", "tsx", fromRoot("demo/consumer.ts")];
+  const args = [fromRoot("harness/run.mjs"), "demo/consumer.ts"];
   const command = process.execPath;
   const child = startProcess({ name: "consumer", command, args, cwd: ROOT, env });
   t.after(() => child.stop());

@@ -47,7 +47,7 @@ copyFileSync(${JSON.stringify(fromRoot("build", "dubbo.wasm"))}, "build/dubbo.wa
   );
   const demo = await onFreePorts(folder);
   httpPort = demo.httpPort;
-  args = ["--import", "tsx", "demo/start.ts", ...demo.args];
+  args = ["harness/run.mjs", "demo/start.ts", ...demo.args];
 });
 
 after(() => rmSync(folder, { recursive: true }));

@@ -65,7 +65,7 @@ export async function startDemo(options: string[] = []): Promise<StartedDemo> {
   const demo = startProcess({
     name: "npm start",
     command: process.execPath,
-    args: ["--import", "tsx", fromRoot("demo/start.ts"), ...args, ...options],
+    args: [fromRoot("harness/run.mjs"), "demo/start.ts", ...args, ...options],
     cwd: ROOT,
   });
   const stop = async (): Promise<void> => {

@@ -151,7 +151,7 @@ describe("connections that end in mid-call", LIMIT, () => {
     near.socket.write(request());
     await near.finished();
     assert.equal(near.length, 0);
-    await lab.grown(new Expected().connections(1));
+    await lab.grown(new Expected().connections(1).unused("local", 1));
     await lab.stays();
   });
 });

@@ -165,12 +165,14 @@ describe("plugins that differ in nothing but their listeners' direction", () => 
     for (const port of [inbound!, outbound!]) {
       const { near, far } = await pair(port, upstream);
       near.socket.end();
+      await far.finished();
       far.socket.end();
     }
-    const provider = new Expected("provider");
+    const ended = (side: "consumer" | "provider", count: number) =>
+      new Expected(side).connections(count).unused("remote", count);
     const both = envoySince("1.40")
-      ? provider.connections(2)
-      : provider.connections(1).and(new Expected("consumer").connections(1));
+      ? ended("provider", 2)
+      : ended("provider", 1).and(ended("consumer", 1));
     await lab.grown(both);
   });
 });

@@ -45,8 +45,7 @@ export async function start(
 ): Promise<Part> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const file = fromRoot("demo/istio_poc", script);
-  const nodeArgs = ["--import", "tsx", file, "--port", `${port}`];
+  const nodeArgs = [fromRoot("harness/run.mjs"), `demo/istio_poc/${script}`, "--port", `${port}`];
   const command = process.execPath;
   const name = basename(script, ".ts");
   const child = startProcess({ name, command, args: [...nodeArgs, ...args], cwd: ROOT, env });

@@ -11,7 +11,15 @@ import { isIstio, type KubernetesObject } from "./kubernetes.ts";
 import { HOST } from "./network.ts";
 
 /** Kinds of Kubernetes' own that istiod reads. */
-const OWN_KINDS = ["Namespace", "Node", "Service", "ServiceAccount", "EndpointSlice", "Pod"];
+const OWN_KINDS = [
+  "Namespace",
+  "Node",
+  "Service",
+  "ServiceAccount",
+  "Secret",
+  "EndpointSlice",
+  "Pod",
+];
 /** Its ServiceEntries come with those: istiod allocates their addresses in what it takes for a cluster. */
 const KINDS = [...OWN_KINDS, "ServiceEntry"];
 const READY_MS = 60_000;

@@ -231,6 +231,23 @@ describe("a span", () => {
     assert.equal(span!.attributes["rpc.system.name"], "grpc");
   });
 
+  test("has a name where none of the call's is a label", () => {
+    const started = start({ otlp: OTLP, spans: ALL, log: {} }, { metrics: { labels: [] } });
+    make(started, [{}]);
+    for (const [told] of [spansOf(started), logsOf(started)]) {
+      assert.equal(told!.name, "dubbo.call");
+      assert.equal(told!.attributes["rpc.method"], undefined);
+    }
+  });
+
+  test("of a call that is not followed any more costs no look at the clock of its own", () => {
+    const started = start({ otlp: OTLP, spans: ALL }, { metrics: { max_in_flight: 1 } });
+    const connection = started.plugin.connect();
+    started.vm.resetHostCalls();
+    connection.downstream(concat(Array.from({ length: 50 }, (_, id) => request({ id }))));
+    assert.equal(started.vm.hostCalls.proxy_get_current_time_nanoseconds, 1);
+  });
+
   test("shows no name that metrics would not", () => {
     const started = start({ otlp: OTLP, spans: ALL }, { metrics: { max_series: 1 } });
     make(started, [{}, { path: 'evil"\n.Name' }]);
@@ -601,6 +618,22 @@ describe("a collector", () => {
     assert.equal(started.plugin.sent.length, 1);
     started.plugin.shutdown();
     assert.equal(started.plugin.sent.length, 2);
+  });
+
+  test("gets no request of a plugin that is thrown away", () => {
+    const started = start({ otlp: { ...OTLP, interval_ms: 60000, max_batch: 1 }, spans: ALL });
+    const { plugin, clock, vm } = started;
+    const connection = plugin.connect();
+    for (let id = 0; id < 3; id++) {
+      connection.downstream(request({ id }));
+      connection.upstream(response({ id }));
+    }
+    plugin.clusters.clear();
+    clock.advance(SECOND);
+    vm.tick();
+    // The emulator throws where a plugin that is thrown away makes a request.
+    plugin.shutdown();
+    assert.equal(plugin.sent.length, 0);
   });
 });
 

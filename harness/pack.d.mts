@@ -1,0 +1,2 @@
+/** The module with its data packed; as it is where that has been done. */
+export function pack(module: Buffer): Buffer;
