@@ -210,6 +210,7 @@ export class Plugin {
       others.interfaceName.point(served.otherInterface);
     }
     others.method.point(this.invocation.headMethod);
+    others.areDoubtful = this.invocation.areNamesDoubtful;
   }
 
   /** Adds `amount` to a counter of the plugin's own. */

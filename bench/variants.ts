@@ -84,6 +84,7 @@ const OUR_COUNTERS: Counter[] = [
     growth: "nothing",
   },
 ];
+const REFUSES_NONE: Counter = { names: ".*dubbo_refused_requests_total", growth: "nothing" };
 const ROUTED: Counter = { names: ".*dubbo_routed_requests_total", growth: "calls" };
 
 /** Ten rules of which the last is taken: its conditions are tried after those of nine others. */
@@ -91,6 +92,36 @@ const TEN_RULES = rules(10);
 /** Puts one attachment into each request. */
 export const REWRITE = {
   rules: [{ name: "all", attachments: { set: [{ name: "dubbo-route", value: "v2" }] } }],
+};
+
+/** A policy that no call meets: each request is held until its last attachment was read. */
+const UNMET = {
+  policies: [
+    { name: "no-writes", match: { method: { exact: "SetUser" } }, authorize: "deny" },
+    {
+      name: "no-orders",
+      match: { interface: { exact: "com.k8s.Order.OrderProvider" } },
+      authorize: "deny",
+    },
+  ],
+};
+/** Envoy's own, by address: it cannot look into calls. */
+const RBAC: Json = {
+  name: "envoy.filters.network.rbac",
+  typed_config: {
+    "@type": "type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC",
+    stat_prefix: PREFIX,
+    enforcement_type: "CONTINUOUS",
+    rules: {
+      action: "DENY",
+      policies: {
+        "no-strangers": {
+          permissions: [{ any: true }],
+          principals: [{ direct_remote_ip: { address_prefix: "10.255.0.0", prefix_len: 16 } }],
+        },
+      },
+    },
+  },
 };
 
 const OTLP = { cluster: COLLECTOR };
@@ -135,6 +166,7 @@ export function variants(modules: Modules): Variant[] {
     overTcp("floor", `+ ${FLOOR}`, floor),
     counting,
     ruled,
+    { ...overTcp("rbac", "+ Envoy's network RBAC filter", RBAC), isExtra: true },
     overDubbo("dubbo_proxy", "dubbo_proxy"),
     { ...overDubbo("noop_dubbo", `${NOOP} + dubbo_proxy`, noop), isExtra: true },
     overDubbo("floor_dubbo", `${FLOOR} + dubbo_proxy`, floor),
@@ -190,6 +222,13 @@ function ourVariants(
       ends("dubbo_proxy"),
       [...DUBBO_COUNTERS, ROUTED],
     ),
+    {
+      ...with_("policies", "+ ours, policies that no call meets", UNMET, ends("tcp_proxy"), [
+        ...TCP_COUNTERS,
+        REFUSES_NONE,
+      ]),
+      isExtra: true,
+    },
     telling("spans", "+ ours, counting and spans of 1 %", SPANS),
     telling("errors", "+ ours, counting and a log of errors", ERRORS),
   ];

@@ -278,7 +278,10 @@ function add(policies: Policies, policy: Policy): void {
     policies.allows = true;
     if (policy.enforces) policies.allowsEnforced = true;
   }
-  if (policy.enforces) policies.mustRead = true;
+  if (policy.enforces) {
+    policies.authorizes = true;
+    policies.mustRead = true;
+  }
   policies.authorizing.add(policy);
 }
 

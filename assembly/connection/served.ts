@@ -38,6 +38,7 @@ export class ServedNames extends Kept {
     this.version = query.wantText("version");
     this.group = query.wantText("group");
     this.application = query.wantText("remote.application");
+    this.application.isStatement = true;
   }
 
   /**
@@ -54,7 +55,7 @@ export class ServedNames extends Kept {
     if (named.length != 0 && !isInterfaceName(served)) served.point(named);
     const version = this.version.exact;
     if (version.length != 0) call.name(Name.VERSION).point(version);
-    call.name(Name.GROUP).point(this.group.value);
+    call.name(Name.GROUP).point(this.group.exact);
     call.name(Name.APPLICATION).point(this.application.value);
     return isOther;
   }

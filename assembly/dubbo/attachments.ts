@@ -19,6 +19,8 @@ export class WantedAttachment extends Kept {
   keyLength: u32 = 0;
   /** How often the key was found, whatever its values. */
   found: u32 = 0;
+  /** Whether nothing of a call is decided by it that its caller could not choose: its spelling is then no matter. */
+  isStatement: bool = false;
   /** Whether a list of one string is taken for that string, as dubbo-go writes contexts of traces. */
   takesLists: bool = false;
   /** The last value's bytes if it is a string; `start` 0 where the key is absent or it is none. */
@@ -26,11 +28,16 @@ export class WantedAttachment extends Kept {
   /** The same for the key in lower case only, as most peers read it. */
   exact: Span = keptSpan();
   private isExact: bool = false;
+  /** Whether it was found in this case, and whether in another: peers differ in which one they then read. */
+  private hasExact: bool = false;
+  private hasOther: bool = false;
 
   /** The key was found, spelt as the `length` bytes at `key` are; its value follows. */
   meet(key: usize, length: u32, encoding: KeyEncoding): void {
     this.found++;
     this.isExact = spellsExactly(key, length, encoding, this.key, this.keyLength);
+    if (this.isExact) this.hasExact = true;
+    else this.hasOther = true;
     // A key that stands twice has its last value, as in the peers' maps.
     this.value.clear();
   }
@@ -38,6 +45,20 @@ export class WantedAttachment extends Kept {
   /** The value has been read, if it is a string. */
   keep(): void {
     if (this.isExact) this.exact.point(this.value);
+  }
+
+  /** Whether the body has the key in two cases. */
+  get isAmbiguous(): bool {
+    return this.hasExact && this.hasOther;
+  }
+
+  /** Forgets what was found in the last body. */
+  clear(): void {
+    this.found = 0;
+    this.hasExact = false;
+    this.hasOther = false;
+    this.value.clear();
+    this.exact.clear();
   }
 
   /** Whether this is the key of `length` bytes at `key`, whatever its case. */
@@ -91,11 +112,19 @@ export class AttachmentQuery extends Kept {
   clear(): void {
     let wanted = this.first;
     while (wanted) {
-      wanted.found = 0;
-      wanted.value.clear();
-      wanted.exact.clear();
+      wanted.clear();
       wanted = wanted.next;
     }
+  }
+
+  /** Whether any key that is asked for stands in the body in two cases. */
+  get isAmbiguous(): bool {
+    let wanted = this.first;
+    while (wanted) {
+      if (wanted.isAmbiguous) return true;
+      wanted = wanted.next;
+    }
+    return false;
   }
 
   /** What was asked for under the key of `length` bytes at `key`, or null if nobody asked. */

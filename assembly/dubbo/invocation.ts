@@ -16,6 +16,8 @@ import { AttachmentQuery } from "./attachments";
 export const HEAD_PARTS: u32 = 5;
 /** The descriptor among them. */
 export const DESCRIPTOR_PART: u32 = 4;
+/** The last character that Java trims. */
+const SPACE: u8 = 0x20;
 /** dubbox: a descriptor follows. */
 const DESCRIPTOR_FOLLOWS: i32 = -1;
 
@@ -46,6 +48,8 @@ export class Invocation extends Kept {
   attachmentsRead: bool = false;
   /** Whether a peer may read the body in another way than we do; see serialization/hessian2/body.ts. */
   isDoubtful: bool = false;
+  /** Whether a peer may read other names in it, or find other attachments under a key that is asked for. */
+  areNamesDoubtful: bool = false;
   /** Where the attachments begin; 0 if that is not known. */
   attachmentsStart: usize = 0;
   /** Where they end; meaningful if `attachmentsRead`. */
@@ -108,8 +112,18 @@ export class Invocation extends Kept {
     this.attachmentsRead = false;
     this.attachmentsStart = 0;
     this.isDoubtful = false;
+    this.areNamesDoubtful = false;
     const attachments = this.attachments;
     if (attachments) attachments.clear();
+  }
+
+  /** Takes what Java's `String.trim` takes off the generic method: a provider does (GenericFilter). */
+  trimGenericMethod(): void {
+    let start = this.genericMethod.start;
+    let end = start + this.genericMethod.length;
+    while (start < end && load<u8>(start) <= SPACE) start++;
+    while (start < end && load<u8>(end - 1) <= SPACE) end--;
+    this.genericMethod.set(start, <u32>(end - start));
   }
 
   /** The method that is really called. */

@@ -4,8 +4,10 @@
 import { Name } from "../call/names";
 import { Call, setVersion } from "../call/call";
 import { now } from "../host/clock";
+import { Protocol } from "../call/vocabulary";
 import { NotedCall } from "../telemetry/noted_call";
 import { Series } from "../metrics/series";
+import { OtherNames } from "../policy/policies";
 import { Plugin } from "../plugin";
 import { policeHeaders } from "./header_policing";
 import { protectHeaders, routeHeaders } from "./header_routing";
@@ -28,7 +30,10 @@ export function readCall(plugin: Plugin, request: HttpRequest): Series | null {
   startedNotes = null;
   const routing = plugin.settings.routing;
   const isProtected = routing ? routing.hasProtectedKeys : false;
-  if (!isProtected && !request.mayBeCall()) return null;
+  const policies = plugin.settings.policies;
+  // Dubbo Java serves by the path alone, whatever the content type and the method.
+  const isAuthorized = policies !== null && policies.authorizing.first !== null;
+  if (!isProtected && !isAuthorized && !request.mayBeCall()) return null;
   // It may ask the host for the side, so before anything is read.
   plugin.retain();
   request.read(plugin.query);
@@ -36,11 +41,18 @@ export function readCall(plugin: Plugin, request: HttpRequest): Series | null {
   const call = describe(plugin, request);
   plugin.forgetDecision();
   if (plugin.notesCalls && isCall) startedNotes = plugin.beginNoted(now());
-  const policies = plugin.settings.policies;
-  if (policies && !policies.isEmpty && routing && isCall) {
-    isRefused = policeHeaders(plugin, policies, routing, call);
+  if (policies && !policies.isEmpty && routing && (isCall || isAuthorized)) {
+    tellOtherNames(policies.others, request);
+    if (!isCall) call.protocol = Protocol.TRI;
+    isRefused = policeHeaders(plugin, policies, routing, call, isCall);
   }
-  if (isRefused) return counted(plugin, call);
+  if (isRefused && isCall) return counted(plugin, call);
+  if (isRefused) {
+    // From here on it is one of those calls of which nothing is known.
+    request.form = Form.PLAIN;
+    request.protocol = Protocol.TRI;
+    return plugin.registry.otherOf(plugin.side);
+  }
   if (routing && isCall) routeHeaders(plugin, routing, request, call);
   else if (routing && isProtected) protectHeaders(routing, request);
   if (!isCall) {
@@ -56,6 +68,14 @@ function counted(plugin: Plugin, call: Call): Series {
   const noted = startedNotes;
   if (noted) plugin.note(noted, true);
   return series;
+}
+
+/** Tells by which further names the request may be served. */
+function tellOtherNames(others: OtherNames, request: HttpRequest): void {
+  others.clear();
+  others.method.point(request.methodStem);
+  others.group.point(request.context);
+  others.areDoubtful = request.isPathDoubtful;
 }
 
 /** The call that `request` has just read. */

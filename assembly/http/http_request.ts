@@ -52,6 +52,8 @@ const SLASH: u8 = 0x2f;
 const QUESTION_MARK: u8 = 0x3f;
 const DOT: u8 = 0x2e;
 const COLON: u8 = 0x3a;
+const TILDE: u8 = 0x7e;
+const PERCENT: u8 = 0x25;
 
 /** Whether the attachment with this key is a header `tri-service-…` over HTTP, and not its own. */
 export function isServiceKey(key: usize, length: u32): bool {
@@ -78,6 +80,12 @@ export class HttpRequest {
   hasPlainVersion: bool = false;
   /** All of `:path`. */
   path: Span = new Span();
+  /** Whether a server may find another call in the path than `interfaceName` and `method`. */
+  isPathDoubtful: bool = false;
+  /** The method without what Dubbo Java takes for a format (`.json`) or a signature (`~S`) behind it. */
+  methodStem: Span = new Span();
+  /** What stands in front of the interface, between slashes. */
+  context: Span = new Span();
   /** Whether the content type is gRPC's, also of what is no call. */
   isGrpcType: bool = false;
   private contentType: Span = new Span();
@@ -95,6 +103,10 @@ export class HttpRequest {
   /** Reads all headers, for `query` too; afterwards `form` says whether it is a call. */
   read(query: AttachmentQuery | null): void {
     this.interfaceName.clear();
+    this.method.clear();
+    this.methodStem.clear();
+    this.context.clear();
+    this.isPathDoubtful = false;
     this.version.clear();
     this.group.clear();
     this.application.clear();
@@ -192,9 +204,18 @@ export class HttpRequest {
     for (; end < last; end++) {
       const byte = load<u8>(end);
       if (byte == QUESTION_MARK) break;
+      if (isOddAt(end, last)) this.isPathDoubtful = true;
       if (byte != SLASH) continue;
       slashBefore = slash;
       slash = end;
+    }
+    if (end > start + 1 && slash + 1 == end) {
+      // Dubbo Java passes over a slash at the end.
+      end--;
+      slash = slashBefore;
+      slashBefore = slash;
+      while (slashBefore > start && load<u8>(--slashBefore) != SLASH) {}
+      if (slash == start) slashBefore = 0;
     }
     if (slashBefore == 0 || slash == slashBefore + 1 || slash + 1 == end) return;
     if (slashBefore != start) {
@@ -206,8 +227,14 @@ export class HttpRequest {
     }
     let nameEnd = slashBefore + 1;
     while (nameEnd < slash && load<u8>(nameEnd) != COLON) nameEnd++;
+    // Of gRPC's framing Dubbo Java takes a version behind the interface, as no client writes it.
+    if (nameEnd < slash) this.isPathDoubtful = true;
+    if (slashBefore != start) this.context.set(start + 1, <u32>(slashBefore - start - 1));
     this.interfaceName.set(slashBefore + 1, <u32>(nameEnd - slashBefore - 1));
     this.method.set(slash + 1, <u32>(end - slash - 1));
+    let stem = slash + 1;
+    while (stem < end && load<u8>(stem) != DOT && load<u8>(stem) != TILDE) stem++;
+    this.methodStem.set(slash + 1, <u32>(stem - slash - 1));
   }
 
   private readForm(): Form {
@@ -246,4 +273,41 @@ function codec(name: usize, length: u32): u32 {
   if (sameAscii(name, length, "json")) return JSON_TEXT;
   if (sameAscii(name, length, "hessian2")) return HESSIAN2;
   return sameAscii(name, length, "msgpack") ? MSGPACK : UNNAMED;
+}
+
+/**
+ * Whether at `p`, in a path that ends before `end`, something stands that servers take for nothing, or for something
+ * else: two slashes, `.` or `..` between slashes, `;`, `#`, `\`, a letter or the like as `%53`.
+ */
+function isOddAt(p: usize, end: usize): bool {
+  const byte = load<u8>(p);
+  if (byte == 0x3b || byte == 0x23 || byte == 0x5c) return true;
+  if (byte == PERCENT) return isNeedless(p, end);
+  if (byte != SLASH || p + 1 == end) return false;
+  p++;
+  if (load<u8>(p) == SLASH) return true;
+  for (let dots = 0; dots < 2 && p < end && load<u8>(p) == DOT; dots++) {
+    p++;
+    if (p == end || load<u8>(p) == SLASH || load<u8>(p) == QUESTION_MARK) return true;
+  }
+  return false;
+}
+
+/** Whether `%` and what follows it stand for a character that needs no such thing, for a slash, or for none. */
+function isNeedless(p: usize, end: usize): bool {
+  if (p + 3 > end) return true;
+  const high = digit(load<u8>(p, 1));
+  const low = digit(load<u8>(p, 2));
+  if (high > 15 || low > 15) return true;
+  const byte = (high << 4) | low;
+  const letter = byte | 0x20;
+  if (byte >= 0x2d && byte <= 0x3a) return true;
+  return (letter >= 0x61 && letter <= 0x7a) || byte == 0x24 || byte == 0x5f || byte == TILDE;
+}
+
+/** The value of a hexadecimal digit; 16 where it is none. */
+function digit(byte: u8): u32 {
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
+  const letter = byte | 0x20;
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : 16;
 }

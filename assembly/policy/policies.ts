@@ -14,6 +14,7 @@ import { Name } from "../call/names";
 import { RefusalReason } from "../call/vocabulary";
 import { Holds } from "../ledger/holds";
 import { NameList } from "../metrics/name_list";
+import { Match } from "../rules/match";
 import { Rules } from "../rules/rules";
 import { Kept, keptSpan } from "../wire/arena";
 import { sameBytes } from "../wire/bytes";
@@ -23,6 +24,9 @@ import { Answer } from "./answer";
 import { Policy, PolicyKind } from "./policy";
 import { RefusalLog } from "./refusal_log";
 
+/** The bit by which ASCII tells a small letter. */
+const CASE: u8 = 0x20;
+
 /** The other names by which a call may be served; those that are not known are empty. */
 @unmanaged
 @final
@@ -31,11 +35,17 @@ export class OtherNames extends Kept {
   interfaceName: Span = keptSpan();
   /** The method of the head: `$invoke` where the call is generic. */
   method: Span = keptSpan();
+  /** The context in front of the interface in a path, which Dubbo Java takes for the group. */
+  group: Span = keptSpan();
+  /** Whether a peer may read names that are not known. */
+  areDoubtful: bool = false;
 
   /** Forgets them. */
   clear(): void {
     this.interfaceName.clear();
     this.method.clear();
+    this.group.clear();
+    this.areDoubtful = false;
   }
 }
 
@@ -51,6 +61,8 @@ export class Policies extends Kept {
   /** Whether there is one that allows, and one that is enforced. */
   allows: bool = false;
   allowsEnforced: bool = false;
+  /** Whether one that allows or denies is enforced. */
+  authorizes: bool = false;
   /** Whether what cannot be read is refused: one that allows or denies is enforced, or keys are protected. */
   mustRead: bool = false;
   /** Whether any asks for the client's address or certificate. */
@@ -114,10 +126,27 @@ export class Policies extends Kept {
     if (!isSure) {
       if (this.mustRead) return this.refuseUnread(unsureReason);
       if (this.authorizing.first) this.shadow(unsureReason, this.defaultName);
+    } else if (this.authorizing.first && this.others.areDoubtful) {
+      if (this.authorizes) return this.refuseUnread(RefusalReason.UNREADABLE);
+      this.shadow(RefusalReason.UNREADABLE, this.defaultName);
     } else if (this.authorizing.first && !this.isAuthorized(call)) {
       return true;
     }
     return this.isLimited(call, holds, time);
+  }
+
+  /**
+   * Whether an HTTP request that is no call must not go on: who would be served by its path is not known to be
+   * allowed. Limits and faults are for calls.
+   *
+   * @param call with the names that its path has
+   */
+  deniesPath(call: Call): bool {
+    this.forget();
+    if (!this.others.areDoubtful) return !this.isAuthorized(call);
+    if (this.authorizes) return this.refuseUnread(RefusalReason.UNREADABLE);
+    this.shadow(RefusalReason.UNREADABLE, this.defaultName);
+    return false;
   }
 
   /** Nothing was found of a call. */
@@ -185,10 +214,13 @@ export class Policies extends Kept {
         for (let v: u32 = 0; v < versions; v++) {
           const version = v == 0 ? call.name(Name.VERSION) : call.headVersion;
           if (v != 0 && !isAnother(version, call.name(Name.VERSION))) continue;
-          if (i + m + v == 0) continue;
           asked.name(Name.INTERFACE).point(interfaceName);
           asked.name(Name.METHOD).point(method);
           asked.name(Name.VERSION).point(version);
+          asked.name(Name.GROUP).point(call.name(Name.GROUP));
+          if (i + m + v != 0 && !this.isAllowed(asked)) return false;
+          if (!isAnother(others.group, call.name(Name.GROUP))) continue;
+          asked.name(Name.GROUP).point(others.group);
           if (!this.isAllowed(asked)) return false;
         }
       }
@@ -197,12 +229,17 @@ export class Policies extends Kept {
   }
 
   private isAllowed(call: Call): bool {
-    const policies = this.authorizing;
-    let policy = policies.findFrom(policies.first, call);
+    let policy = this.authorizing.first;
     let isAllowed = false;
     let isShadowAllowed = false;
     while (policy) {
-      if (policy.kind == PolicyKind.DENY) {
+      const isDeny = policy.kind == PolicyKind.DENY;
+      const match = policy.match;
+      if (!match.meets(call) && !(isDeny && isMetInOtherCase(match, call))) {
+        policy = policy.next;
+        continue;
+      }
+      if (isDeny) {
         if (policy.enforces) {
           this.refuse(RefusalReason.DENIED, policy.index, policy.answer);
           return false;
@@ -215,7 +252,7 @@ export class Policies extends Kept {
           break;
         }
       }
-      policy = policies.findFrom(policy.next, call);
+      policy = policy.next;
     }
     if (isAllowed) return true;
     if (this.allowsEnforced) {
@@ -278,6 +315,23 @@ export class Policies extends Kept {
       policy = policy.next;
     }
   }
+}
+
+/**
+ * Whether the call meets the conditions if its method's first letter has the other case: by either name
+ * providers run one method, dubbo-go's always, Dubbo Java's over Triple.
+ */
+function isMetInOtherCase(match: Match, call: Call): bool {
+  const method = call.name(Name.METHOD);
+  if (!match.asks(Name.METHOD) || method.length == 0) return false;
+  const first = load<u8>(method.start);
+  const letter = first | CASE;
+  if (letter < 0x61 || letter > 0x7a) return false;
+  // In the bytes themselves, for as long as they are compared.
+  store<u8>(method.start, first ^ CASE);
+  const isMet = match.meets(call);
+  store<u8>(method.start, first);
+  return isMet;
 }
 
 /** Whether `name` is known and not the same as `usual`. */

@@ -40,6 +40,16 @@ export class Match extends Kept {
     if (name == Name.INTERFACE) this.signature = text.signature;
   }
 
+  /** Whether there is a condition on the name. */
+  asks(name: u32): bool {
+    return (this.asked & bitOf(name)) != 0;
+  }
+
+  /** Whether the call, of which the attachments were read, meets all conditions. */
+  meets(call: Call): bool {
+    return this.meetsHead(call) && (!this.asksAttachments || this.meetsAttachments(call));
+  }
+
   /** Whether any condition is on an attachment, as some names are. */
   get asksAttachments(): bool {
     return this.attachments !== null || (this.asked & ~HEAD_NAMES) != 0;

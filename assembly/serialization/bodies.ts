@@ -50,8 +50,13 @@ export function readInvocation(serialization: u8, p: usize, end: usize, out: Inv
   if (out.isGeneric) {
     const next = format.readArgument(p, end, out.genericMethod);
     if (next == INCOMPLETE) return INCOMPLETE;
-    // Whatever else stands there, the call is then shown as `$invoke`.
-    if (failed(next)) out.genericMethod.clear();
+    if (failed(next) || out.genericMethod.start == 0) {
+      // Whatever else stands there, the call is then shown as `$invoke`; a peer may find a method in it.
+      out.genericMethod.clear();
+      out.areNamesDoubtful = true;
+    } else {
+      out.trimGenericMethod();
+    }
   }
   out.headRead = true;
   const attachments = out.attachments;

@@ -16,6 +16,7 @@ import {
 import { rewriteHessian2Attachments } from "./hessian2/attachments";
 import { beginJava, readJavaKind, readJavaString, readJavaUtf } from "./java";
 import {
+  beginFastjson2,
   fastjson2HeadLength,
   readFastjson2Attachments,
   readFastjson2Kind,
@@ -57,6 +58,7 @@ hessian2.headLength = hessian2HeadLength;
 give(HESSIAN2, hessian2);
 
 const fastjson2 = new Format();
+fastjson2.begin = beginFastjson2;
 fastjson2.readText = readFastjson2Text;
 fastjson2.readArgument = readFastjson2Text;
 fastjson2.skipArguments = skipFastjson2Arguments;

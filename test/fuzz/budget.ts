@@ -18,6 +18,8 @@ export interface Spent {
   /** Configurations that tell calls, and collectors' answers to them. */
   tellers: number;
   answers: number;
+  /** Policies, of all plugins. */
+  policies: number;
 }
 
 /** The input was answered with too much work or memory. */
@@ -56,13 +58,15 @@ export function memoryFor({ bytes, tellers }: Spent): number {
 
 /** Throws `OverBudget` where the module called the host more often than its input can need. */
 export function holdHostCalls(vm: Vm, spent: Spent, series: number): void {
-  const { reads, bytes, fetches, connections, plugins, ticks, tellers, answers } = spent;
+  const { reads, bytes, fetches, connections, plugins, ticks, tellers, answers, policies } = spent;
   const frames = Math.floor(bytes / 16);
   const flushes = ticks + connections + plugins * 3;
   const most: Record<string, number> = {
     proxy_get_buffer_bytes: fetches + plugins,
     proxy_set_buffer_bytes: 3 * reads + frames,
-    proxy_get_current_time_nanoseconds: reads + 2 * connections + ticks + plugins + answers + 1,
+    // A rate limit asks for the time at each call.
+    proxy_get_current_time_nanoseconds:
+      reads + 2 * connections + ticks + plugins + answers + 1 + (policies > 0 ? frames : 0),
     // Names of either side and those that got none of their own may look the same.
     proxy_define_metric: 3 * series * plugins,
     proxy_record_metric: frames,
@@ -80,8 +84,8 @@ export function holdHostCalls(vm: Vm, spent: Spent, series: number): void {
     proxy_continue_stream: connections,
     proxy_set_effective_context: 2 * connections,
     proxy_set_tick_period_milliseconds: plugins,
-    // At its start, and of refused calls at every other tick: nothing is refused under two policies here.
-    proxy_log: 2 * plugins + Math.floor(ticks / 2) + (tellers > 0 ? frames : 0),
+    // At its start, and of calls refused under each policy, and under none, at every other tick.
+    proxy_log: 2 * plugins + Math.floor(ticks / 2) * (1 + policies) + (tellers > 0 ? frames : 0),
   };
   for (const [name, calls] of Object.entries(vm.hostCalls)) {
     const allowed = most[name] ?? 0;

@@ -7,7 +7,7 @@ import { FASTJSON2 } from "../module/routing/frames.ts";
 import type { PluginConfig } from "./configurations.ts";
 import type { SentFrame, Side } from "./fuzz_case.ts";
 import { holdAnswers, holdStreams, WrongBytes, type Fates } from "./rewritten.ts";
-import { neverRewrites } from "./rule_model.ts";
+import { authorizes, neverRewrites } from "./rule_model.ts";
 import { propagates } from "./telemetry.ts";
 import { ConnectionModel, type GuardAnswer, type Totals } from "./traffic_model.ts";
 
@@ -89,14 +89,14 @@ export class CaseConnection {
       maxBody: this.#maxBody,
       sides: sidesOf(config),
       maxInFlight: config.metrics.max_in_flight ?? DEFAULT_MAX_IN_FLIGHT,
-      heldUpTo: this.#neverRewrites
-        ? -1
-        : (config.routing?.max_rewrite_bytes ?? DEFAULT_MAX_REWRITE),
+      heldUpTo: !this.#mayChange ? -1 : (config.routing?.max_rewrite_bytes ?? DEFAULT_MAX_REWRITE),
     });
   }
 
-  get #neverRewrites(): boolean {
-    return neverRewrites(this.#config.routing) && !propagates(this.#config.telemetry);
+  /** Whether requests may be changed or refused, and so are held. */
+  get #mayChange(): boolean {
+    const { routing, policies = [], telemetry } = this.#config;
+    return policies.length > 0 || !neverRewrites(routing) || propagates(telemetry);
   }
 
   get #maxBody(): number {
@@ -177,9 +177,9 @@ export class CaseConnection {
     const { connection } = this;
     this.#model.end();
     const refused = connection.closedFromInside;
-    const routing = this.#config.routing ?? {};
-    if (refused && (routing.protected ?? []).length === 0) {
-      throw new WrongBytes("closed a connection without protected keys");
+    const { routing = {}, policies = [] } = this.#config;
+    if (refused && (routing.protected ?? []).length === 0 && !authorizes(policies)) {
+      throw new WrongBytes("closed a connection without protected keys, and authorizes nothing");
     }
     const held = connection.heldBytes;
     const all = concat([NO_BYTES, ...this.#came]);
@@ -187,9 +187,9 @@ export class CaseConnection {
     const came = all.subarray(0, all.length - held);
     const went = connection.toUpstream;
     let fates: Fates = { rewritten: 0, kept: 0, refusedIds: new Set(), refused: 0 };
-    if (!this.#neverRewrites) {
+    if (this.#mayChange) {
       fates = holdStreams({
-        ...{ came, went, good: this.#good, refused, routing, maxBody: this.#maxBody },
+        ...{ came, went, good: this.#good, refused, routing, policies, maxBody: this.#maxBody },
         ...{ seen: this.#model.downstreamSeen, ended: this.#ended.downstream && held === 0 },
         origin: { side: this.#config.side, address: this.#address },
         propagates: propagates(this.#config.telemetry),

@@ -49,6 +49,16 @@ export interface RoutingConfig {
   rules?: RuleConfig[];
 }
 
+export interface PolicyConfig {
+  name: string;
+  match?: RuleConfig["match"];
+  authorize?: "allow" | "deny";
+  rate_limit?: { max_tokens: number; fill_interval: string; per?: string[] };
+  concurrency?: { max_in_flight: number };
+  fault?: { abort: { percentage: number } };
+  enforce?: boolean;
+}
+
 /** The part of a configuration that the fuzzer writes; docs/configuration.schema.json is all of it. */
 export interface PluginConfig {
   side: "consumer" | "provider";
@@ -64,6 +74,7 @@ export interface PluginConfig {
   };
   routing?: RoutingConfig;
   telemetry?: TelemetryConfig;
+  policies?: PolicyConfig[];
 }
 
 function textCondition(random: Random, from: readonly string[]): TextCondition {
@@ -97,9 +108,9 @@ function change(random: Random): AttachmentChange {
   return { set, ...(remove.length > 0 ? { remove } : {}) };
 }
 
-function rule(random: Random, name: string): RuleConfig {
-  const made: RuleConfig = { name, match: {} };
-  const match = made.match!;
+/** Conditions on a call, or none. */
+function conditions(random: Random): RuleConfig["match"] {
+  const match: NonNullable<RuleConfig["match"]> = {};
   if (random.oneIn(3)) match.interface = textCondition(random, words.INTERFACES);
   if (random.oneIn(4)) match.method = textCondition(random, words.METHODS);
   if (random.oneIn(6)) match.version = textCondition(random, words.VERSIONS);
@@ -115,7 +126,31 @@ function rule(random: Random, name: string): RuleConfig {
     const { name: label, value } = words.NODE_LABEL;
     match.source = { ...match.source, labels: [{ name: label, exact: random.pick([value, "x"]) }] };
   }
-  if (Object.keys(match).length === 0) delete made.match;
+  return Object.keys(match).length === 0 ? undefined : match;
+}
+
+/** One to four policies, some of which refuse nothing. */
+export function randomPolicies(random: Random): PolicyConfig[] {
+  return Array.from({ length: random.between(1, 4) }, (_, i) => {
+    const match = conditions(random);
+    const made: PolicyConfig = { name: `p${i}`, ...(match && { match }) };
+    if (random.oneIn(2)) made.authorize = random.oneIn(2) ? "allow" : "deny";
+    else if (random.oneIn(3)) made.concurrency = { max_in_flight: random.between(1, 4) };
+    else if (random.oneIn(2)) {
+      made.fault = { abort: { percentage: random.pick([1, 50, 100]) } };
+    } else {
+      const per = random.some(["interface", "method", "version", "group", "application"], 2);
+      const limit = { max_tokens: random.between(1, 5), fill_interval: "1s" };
+      made.rate_limit = { ...limit, ...(per.length > 0 && { per }) };
+    }
+    if (random.oneIn(5)) made.enforce = false;
+    return made;
+  });
+}
+
+function rule(random: Random, name: string): RuleConfig {
+  const match = conditions(random);
+  const made: RuleConfig = { name, ...(match && { match }) };
   if (!random.oneIn(4)) made.attachments = change(random);
   if (random.oneIn(3)) {
     made.split = {

@@ -2,7 +2,7 @@
 // The same seed and number make the same case.
 
 import { propertyPath, type PropertyValues } from "../emulator/properties.ts";
-import { randomConfig, type PluginConfig } from "./configurations.ts";
+import { randomConfig, randomPolicies, type PluginConfig } from "./configurations.ts";
 import { writtenSeed, type CallNames, type Corpus, type Seed } from "./corpus.ts";
 import { addAttachment, mutate, takesAttachments } from "./mutations.ts";
 import { Random } from "./random.ts";
@@ -53,6 +53,8 @@ export function connectionProperties(address: string): PropertyValues {
   return { [propertyPath("source", "address")]: address };
 }
 
+/** Makes another seed of a run's. */
+const POLICIES = 0x501c;
 const MOST_IDS = 8;
 const MAGIC = 0xdabb;
 /** Makes the choices of telemetry others than those of the case. */
@@ -208,7 +210,10 @@ function interleave(random: Random, lists: Step[][], first: PluginConfig): Step[
 /** The case of this number in the run of this seed. */
 export function makeCase(seed: number, number: number, corpus: Corpus): FuzzCase {
   const random = Random.of(seed, number);
-  const configs = [randomConfig(random)];
+  // Of their own, so that all else of a case is the same as without.
+  const ofPolicies = Random.of(seed ^ POLICIES, number);
+  const policies = ofPolicies.oneIn(3) ? randomPolicies(ofPolicies) : undefined;
+  const configs = [{ ...randomConfig(random), ...(policies && { policies }) }];
   if (random.oneIn(4)) configs.push(randomConfig(random, configs[0]));
   // A third of the cases tell their calls; the others are what they were before there was telemetry.
   const telemetry = Random.of(seed ^ TELEMETRY, number);

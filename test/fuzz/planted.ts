@@ -57,6 +57,13 @@ export const PLANTS: readonly Plant[] = [
     told: /sets of names/,
   },
   {
+    what: "a call is authorized by one of its names alone",
+    file: "policy/policies.ts",
+    from: "if (i + m + v != 0 && !this.isAllowed(asked)) return false;",
+    to: "",
+    told: /a call went on that the policies refuse/,
+  },
+  {
     what: "a key with a type in front of it is let through",
     file: "serialization/jsonb/attachments.ts",
     from: "code == SYMBOL || code == TYPED ||",

@@ -4,9 +4,17 @@
 
 import { FASTJSON2, HESSIAN2, shown, take, type Taken } from "../module/routing/frames.ts";
 import { decodeRequest, type Invocation } from "../../demo/dubbo/message.ts";
-import type { RoutingConfig } from "./configurations.ts";
+import type { PolicyConfig, RoutingConfig } from "./configurations.ts";
 import { isCall } from "./corpus.ts";
-import { changesFor, possibleChanges, type Change, type Origin } from "./rule_model.ts";
+import {
+  authorizes,
+  changesFor,
+  isLimited,
+  isRefused,
+  possibleChanges,
+  type Change,
+  type Origin,
+} from "./rule_model.ts";
 import { CONTEXT_KEYS, withoutContext, wrongContext } from "./telemetry.ts";
 
 const HEADER = 16;
@@ -37,9 +45,15 @@ export interface Streams {
   refused: boolean;
   maxBody: number;
   routing: RoutingConfig;
+  policies: readonly PolicyConfig[];
   origin: Origin;
   /** Whether a call's context may be written anew. */
   propagates: boolean;
+}
+
+/** Whether what cannot be read is refused. */
+function isStrict({ routing, policies }: Streams): boolean {
+  return (routing.protected ?? []).length > 0 || authorizes(policies);
 }
 
 /** How often what became of a frame. */
@@ -163,6 +177,7 @@ function holdRewritten(
 ): void {
   let was = taken(old);
   if (was instanceof Error) fail(`a frame nobody can read was rewritten: ${was.message}`, old, now);
+  holdAuthorized(streams, was, old);
   let is = taken(now);
   if (is instanceof Error) fail(`a rewritten frame cannot be read: ${is.message}`, old, now);
   if (streams.propagates) {
@@ -185,6 +200,13 @@ function holdRewritten(
   }
 }
 
+/** A call that went on must not be one that the policies refuse. */
+function holdAuthorized({ policies, origin }: Streams, was: Taken, frame: Uint8Array): void {
+  if (authorizes(policies) && isRefused(policies, was, origin)) {
+    fail("a call went on that the policies refuse", frame, frame);
+  }
+}
+
 /** A frame that went on as it came. */
 function holdKept(streams: Streams, frame: Uint8Array, isGood: boolean, fates: Fates): void {
   if (!isCall(frame)) return;
@@ -194,12 +216,13 @@ function holdKept(streams: Streams, frame: Uint8Array, isGood: boolean, fates: F
   const maxRewrite = routing.max_rewrite_bytes ?? DEFAULT_MAX_REWRITE;
   const isLong = frame.length - HEADER > maxRewrite;
   const protectedKeys = (routing.protected ?? []).map((key) => key.toLowerCase());
-  if (protectedKeys.length > 0) {
+  if (isStrict(streams)) {
     if (!isRewritable || isLong) fail("a request went on that cannot be checked", frame, frame);
     const is = taken(frame);
     if (is instanceof Error) {
       fail(`a request went on that cannot be read: ${is.message}`, frame, frame);
     }
+    holdAuthorized(streams, is, frame);
     holdDirectKeys(is, frame);
     const spoofed = is.entries.some(
       ({ key }) => key !== null && protectedKeys.includes(key.toLowerCase()),
@@ -246,20 +269,23 @@ function refusedBytes(old: Uint8Array, went: Uint8Array): number {
   return length <= went.length && isOf(old, went.subarray(0, length)) ? -1 : 0;
 }
 
-/** Whether nothing stands in the way of reading and rewriting a good call. */
-function mustPass({ routing, origin }: Streams, frame: Uint8Array): boolean {
+/** Whether nothing stands in the way of reading and rewriting a good call, and no policy refuses it. */
+function mustPass({ routing, policies, origin }: Streams, frame: Uint8Array): boolean {
   const serialization = frame[2]! & 0x1f;
   if (serialization !== HESSIAN2 && serialization !== FASTJSON2) return false;
   if (frame.length - HEADER > (routing.max_rewrite_bytes ?? DEFAULT_MAX_REWRITE)) return false;
   const is = taken(frame);
   if (is instanceof Error) return false;
+  if (authorizes(policies) && isRefused(policies, is, origin)) return false;
+  if (isLimited(policies, is, origin)) return false;
   return !changesFor(routing, is, origin).some((one) => losesNumbers(is, one));
 }
 
 /** Holds what went out against what came in. Throws `WrongBytes`. */
 export function holdStreams(streams: Streams): Fates {
-  const { came, went, good, seen, ended, refused, maxBody, routing } = streams;
-  const isProtected = (routing.protected ?? []).length > 0;
+  const { came, went, good, seen, ended, refused, maxBody, policies } = streams;
+  const isProtected = isStrict(streams);
+  const mayRefuse = isProtected || policies.some(({ enforce }) => enforce !== false);
   const fates: Fates = { rewritten: 0, kept: 0, refusedIds: new Set(), refused: 0 };
   let at = 0;
   let to = 0;
@@ -273,7 +299,7 @@ export function holdStreams(streams: Streams): Fates {
       at + length <= seen;
     if (!isWhole || at + length > came.length) break;
     const old = came.subarray(at, at + length);
-    const heartbeat = isProtected && isCall(old) ? refusedBytes(old, went.subarray(to)) : -1;
+    const heartbeat = mayRefuse && isCall(old) ? refusedBytes(old, went.subarray(to)) : -1;
     if (heartbeat >= 0) {
       // What came in the read in which the connection was closed is lost with it.
       if (refused && to === went.length) return fates;

@@ -33,6 +33,11 @@ export interface Origin {
 
 const lower = (key: string): string => key.toLowerCase();
 
+/** As a provider trims a generic call's method: all up to the space. */
+function trimmed(text: string | null): string | undefined {
+  return text?.replace(/^[\0-\x20]+|[\0-\x20]+$/g, "");
+}
+
 /** The method that is really called, and how many bytes of the arguments say so. */
 export interface RealMethod {
   method: string;
@@ -45,7 +50,7 @@ export function realMethod(taken: Taken): RealMethod {
   if (method !== "$invoke" && method !== "$invokeAsync") return { method, end: 0 };
   const isFastjson2 = (taken.header[2]! & 0x1f) === FASTJSON2;
   const reader = isFastjson2 ? new JsonbReader(taken.args, 4) : new HessianReader(taken.args);
-  return { method: reader.string() ?? method, end: reader.at };
+  return { method: trimmed(reader.string()) ?? method, end: reader.at };
 }
 
 function callOf(taken: Taken): Call {
@@ -64,7 +69,7 @@ function callOf(taken: Taken): Call {
     interface: (isInterface ? "" : attachments.get("interface")) || served,
     method: realMethod(taken).method,
     version: exact.get("version") || version || "0.0.0",
-    group: attachments.get("group") ?? null,
+    group: exact.get("group") ?? null,
     application: attachments.get("remote.application") ?? null,
     attachments,
   };
@@ -85,13 +90,17 @@ function attachmentMeets(condition: config.AttachmentCondition, call: Call): boo
   return meets(condition, call.attachments.get(key) ?? null);
 }
 
-function isForThisNode({ match }: config.RuleConfig): boolean {
+function isForThisNode({ match }: Pick<config.RuleConfig, "match">): boolean {
   return (match?.source?.labels ?? []).every((label) =>
     meets(label, label.name === NODE_LABEL.name ? NODE_LABEL.value : ""),
   );
 }
 
-function ruleMeets({ match }: config.RuleConfig, call: Call, origin: Origin): boolean {
+function ruleMeets(
+  { match }: Pick<config.RuleConfig, "match">,
+  call: Call,
+  origin: Origin,
+): boolean {
   if (match === undefined) return true;
   if (match.side !== undefined && match.side !== origin.side) return false;
   if (match.source?.addresses !== undefined && !IN_NETWORK.includes(origin.address)) return false;
@@ -159,4 +168,76 @@ export function changesFor(routing: config.RoutingConfig, taken: Taken, origin: 
 export function possibleChanges(routing: config.RoutingConfig): Change[] {
   const rules = (routing.rules ?? []).filter(isForThisNode);
   return [undefined, ...rules].flatMap((rule) => changesOfRule(routing, rule, null));
+}
+
+/** Whether anything of the policies may refuse a call for what it is. */
+export function authorizes(policies: readonly config.PolicyConfig[]): boolean {
+  return policies.some(
+    (one) => one.authorize !== undefined && one.enforce !== false && isForThisNode(one),
+  );
+}
+
+/** Whether any limit, or a fault, may refuse the call. */
+export function isLimited(
+  policies: readonly config.PolicyConfig[],
+  taken: Taken,
+  origin: Origin,
+): boolean {
+  const call = callOf(taken);
+  return policies.some(
+    (one) =>
+      one.authorize === undefined &&
+      one.enforce !== false &&
+      isForThisNode(one) &&
+      ruleMeets(one, call, origin),
+  );
+}
+
+/** Whether the policies refuse the call under any of the names that it may be served by. */
+export function isRefused(
+  policies: readonly config.PolicyConfig[],
+  taken: Taken,
+  origin: Origin,
+): boolean {
+  const enforced = policies.filter(
+    (one) => one.authorize !== undefined && one.enforce !== false && isForThisNode(one),
+  );
+  const call = callOf(taken);
+  const [, path, version, method] = taken.names;
+  const named = taken.entries.filter(({ key }) => key === "interface").at(-1)?.text;
+  const other = (names: (string | null | undefined)[]): string[] =>
+    names.filter((name): name is string => typeof name === "string" && name !== "");
+  for (const served of [call.interface, ...other([path, named])]) {
+    for (const one of [call.method, ...other([method])]) {
+      for (const at of [call.version, ...other([version || "0.0.0"])]) {
+        const asked = { ...call, interface: served, method: one, version: at };
+        if (isRefusedAs(enforced, asked, origin)) return true;
+      }
+    }
+  }
+  return false;
+}
+
+function isRefusedAs(
+  enforced: readonly config.PolicyConfig[],
+  call: Call,
+  origin: Origin,
+): boolean {
+  const turned = { ...call, method: otherCase(call.method) };
+  for (const one of enforced) {
+    const isDenied = one.authorize === "deny";
+    const isTurned = isDenied && one.match?.method !== undefined && turned.method !== call.method;
+    if (ruleMeets(one, call, origin) || (isTurned && ruleMeets(one, turned, origin))) {
+      return isDenied;
+    }
+  }
+  return enforced.some(({ authorize }) => authorize === "allow");
+}
+
+/** The name with its first letter in the other case: dubbo-go serves the same method. */
+function otherCase(method: string): string {
+  const first = method.slice(0, 1);
+  if (!/[A-Za-z]/.test(first)) return method;
+  const small = first.toLowerCase();
+  return (first === small ? first.toUpperCase() : small) + method.slice(1);
 }

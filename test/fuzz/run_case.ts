@@ -137,6 +137,7 @@ class Run {
     const plugin = this.vm.plugin({ config: JSON.stringify(config) });
     if (plugin.refused !== undefined) throw new Error(plugin.refused[0]?.message);
     this.#spent.plugins++;
+    this.#spent.policies += config.policies?.length ?? 0;
     if (config.metrics.enabled === false) this.#countsAll = false;
     const { key, most } = nameScope(config);
     this.#mostNames.set(key, most);
@@ -269,7 +270,7 @@ class Run {
 
 const NOTHING_SPENT: Spent = {
   ...{ reads: 0, bytes: 0, fetches: 0, connections: 0, plugins: 0, ticks: 0 },
-  ...{ tellers: 0, answers: 0 },
+  ...{ tellers: 0, answers: 0, policies: 0 },
 };
 
 /** Runs the case. Throws where anything does not hold. */

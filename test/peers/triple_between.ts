@@ -15,16 +15,21 @@ const FLUSH_MS = 10_000;
 export async function startTripleEnvoy(
   t: TestContext,
   serverPort: number,
-  options: { concurrency?: number; routing?: Json },
+  options: { concurrency?: number; routing?: Json; policies?: Json },
 ): Promise<{ envoy: EnvoyProcess; port: number }> {
-  const { concurrency = 1, routing } = options;
+  const { concurrency = 1, routing, policies } = options;
   const [port, admin] = (await freePorts(2)) as [number, number];
   const labels = ["interface", "method", "version", "group"];
   const config = localConfig({
     listeners: { triple: port },
     clusters: { "grpc-server": serverPort },
     admin,
-    pluginConfig: { side: "consumer", metrics: { labels }, ...(routing && { routing }) },
+    pluginConfig: {
+      side: "consumer",
+      metrics: { labels },
+      ...(routing && { routing }),
+      ...(policies && { policies }),
+    },
   });
   config.static_resources.listeners = listenersOf(config).filter(({ name }) => name === "triple");
   config.stats_flush_interval = "0.2s";

@@ -28,6 +28,7 @@ import {
 import { lastInt, readInt, skipValues, startBody } from "./skip";
 import {
   hasHalfPair,
+  hasOverlong,
   isLengthDoubtful,
   readHalvesAsPairs,
   readString,
@@ -85,6 +86,7 @@ export function readHessian2Attachments(
   out: Invocation,
 ): usize {
   p = readAttachments(p, end, attachments);
+  if (hasOverlong() || attachments.isAmbiguous) out.areNamesDoubtful = true;
   if (isLengthDoubtful() || (hasHalfPair() && hasOtherReading(end, out))) out.isDoubtful = true;
   return p;
 }

@@ -49,6 +49,7 @@ let chunkIsLast: bool = false;
 
 let isCut: bool = false;
 let isDoubtful: bool = false;
+let isOverlong: bool = false;
 let hasHalf: bool = false;
 let halvesArePairs: bool = false;
 
@@ -56,12 +57,18 @@ let halvesArePairs: bool = false;
 export function startStrings(): void {
   joinSlot = 0;
   isDoubtful = false;
+  isOverlong = false;
   hasHalf = false;
 }
 
 /** Whether the string read last came in pieces and is longer than what was put together. */
 export function wasCut(): bool {
   return isCut;
+}
+
+/** Whether a text of the body has a character in more bytes than it needs: not to all peers is it that one. */
+export function hasOverlong(): bool {
+  return isOverlong;
 }
 
 /** Whether a text of the body has a character of four bytes, which Java refuses and others count as one or two. */
@@ -174,6 +181,9 @@ function readChunkHead(p: usize, end: usize): usize {
   }
 }
 
+/** Below it two bytes are one too many, and so are three with E0 in front. */
+const SHORTEST_OF_TWO: u8 = 0xc2;
+const SHORTEST_BEHIND_E0: u8 = 0xa0;
 const SURROGATE_LEAD: u8 = 0xed;
 /** Two bits of the byte after it tell a high surrogate; peers look at no more of its upper bits. */
 const HIGH_MASK: u8 = 0x30;
@@ -217,8 +227,11 @@ function skipUnits(p: usize, end: usize, units: u32): usize {
     if (p >= end) return INCOMPLETE;
     const lead = load<u8>(p);
     if (lead < 0x80) p += 1;
-    else if ((lead & 0xe0) == 0xc0) p += 2;
-    else if ((lead & 0xf0) == 0xe0) {
+    else if ((lead & 0xe0) == 0xc0) {
+      if (lead < SHORTEST_OF_TWO) isOverlong = true;
+      p += 2;
+    } else if ((lead & 0xf0) == 0xe0) {
+      if (lead == 0xe0 && p + 1 < end && load<u8>(p, 1) < SHORTEST_BEHIND_E0) isOverlong = true;
       if (lead == SURROGATE_LEAD && p + 1 < end && (load<u8>(p, 1) & HIGH_MASK) == HIGH_BITS) {
         if (isFollowedByThree(p, end, units)) {
           p += 3;

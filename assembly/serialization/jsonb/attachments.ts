@@ -21,6 +21,7 @@ import {
   OBJECT,
   OBJECT_END,
   readJsonbString,
+  readJsonbText,
   REFERENCE,
   skipJsonb,
   SYMBOL,
@@ -46,7 +47,10 @@ export function readJsonbAttachments(p: usize, end: usize, attachments: Attachme
     if (key.start != 0) wanted = attachments.find(key.start, key.length, ENTRY.encoding);
     if (wanted) wanted.meet(key.start, key.length, ENTRY.encoding);
     if (wanted && isJsonbString(load<u8>(p))) {
-      p = readJsonbString(p, end, wanted.value);
+      // What the caller's application is called is only ever its own word.
+      p = wanted.isStatement
+        ? readJsonbString(p, end, wanted.value)
+        : readJsonbText(p, end, wanted.value);
     } else {
       p = skipJsonb(p, end, 1);
     }

@@ -15,10 +15,22 @@ import { loadU32 } from "../../wire/bytes";
 import { bytesLeft, failed, INCOMPLETE, MALFORMED } from "../../wire/position";
 import { Output } from "../../wire/output";
 import { Span } from "../../wire/span";
-import { isJsonbString, jsonbEncoding, NULL, readJsonbString } from "./value";
+import {
+  isJsonbString,
+  isJsonbTextDoubtful,
+  jsonbEncoding,
+  NULL,
+  readJsonbText,
+  startJsonbTexts,
+} from "./value";
 import { readJsonbAttachments, rewriteJsonbAttachments } from "./attachments";
 
 const LENGTH_SIZE: u32 = 4;
+
+export function beginFastjson2(p: usize, _end: usize): usize {
+  startJsonbTexts();
+  return p;
+}
 
 /** Passes the arguments, each one field. */
 export function skipFastjson2Arguments(p: usize, end: usize, out: Invocation): usize {
@@ -37,11 +49,12 @@ export function readFastjson2Attachments(
   p: usize,
   end: usize,
   attachments: AttachmentQuery,
-  _out: Invocation,
+  out: Invocation,
 ): usize {
   const fieldEnd = skipField(p, end);
   if (failed(fieldEnd)) return fieldEnd;
   const read = readJsonbAttachments(p + LENGTH_SIZE, fieldEnd, attachments);
+  if (isJsonbTextDoubtful() || attachments.isAmbiguous) out.areNamesDoubtful = true;
   return failed(read) ? insideField(read) : fieldEnd;
 }
 
@@ -63,7 +76,7 @@ export function readFastjson2Text(p: usize, end: usize, span: Span): usize {
   if (length == 0 || (load<u8>(p) != NULL && !isJsonbString(load<u8>(p)))) return MALFORMED;
   if (length > bytesLeft(p, end)) return INCOMPLETE;
   const fieldEnd = p + length;
-  const next = readJsonbString(p, fieldEnd, span);
+  const next = readJsonbText(p, fieldEnd, span);
   return failed(next) ? insideField(next) : fieldEnd;
 }
 

@@ -102,6 +102,44 @@ export function readJsonbString(p: usize, end: usize, span: Span): usize {
   return p + length;
 }
 
+let isDoubtful: bool = false;
+
+/** Begins a body: doubts of earlier ones are forgotten. */
+export function startJsonbTexts(): void {
+  isDoubtful = false;
+}
+
+/**
+ * Whether a text that `readJsonbText` has read of the body is not plain ASCII or UTF-8: it is compared byte by
+ * byte, and so may be another one to peers.
+ */
+export function isJsonbTextDoubtful(): bool {
+  return isDoubtful;
+}
+
+/** `readJsonbString`, of a text that something is decided by. */
+export function readJsonbText(p: usize, end: usize, span: Span): usize {
+  const code = p < end ? load<u8>(p) : NULL;
+  p = readJsonbString(p, end, span);
+  if (!failed(p) && code != NULL && !isPlainText(code, span)) isDoubtful = true;
+  return p;
+}
+
+/** ASCII and UTF-8 in as few bytes as there may be; GB18030 spells ASCII as itself. */
+function isPlainText(code: u8, text: Span): bool {
+  if (code >= STR_UTF16 && code <= STR_UTF16BE) return false;
+  let p = text.start;
+  const end = p + text.length;
+  while (p < end) {
+    const lead = load<u8>(p++);
+    if (lead < 0x80) continue;
+    if (code != STR_UTF8 || lead == 0xc0 || lead == 0xc1) return false;
+    if (lead == 0xe0 && p < end && load<u8>(p) < 0xa0) return false;
+    if (lead == 0xf0 && p < end && load<u8>(p) < 0x90) return false;
+  }
+  return true;
+}
+
 /** How the text of a string that starts with `code` is to be read. */
 export function jsonbEncoding(code: u8): KeyEncoding {
   if (code == STR_UTF16LE) return KeyEncoding.UTF16_LE;

@@ -183,3 +183,32 @@ function chunkedMethod(): Uint8Array {
   const head = [...text("2.0.2"), ...text("a.User"), ...text("0.0.0"), ...pieces, 0];
   return Uint8Array.from([...head, 0x48, 0x5a]);
 }
+
+describe("a method with its first letter in the other case", () => {
+  const get = { method: "GetUser" };
+
+  test("is denied with it, in its turn", () => {
+    const small = { method: "getUser" };
+    assert.ok(!passes([deny({ method: exact("getUser") }), allow({})], get));
+    assert.ok(!passes([deny({ method: { prefix: "get" } })], get));
+    assert.ok(
+      passes([allow({ method: exact("GetUser") }), deny({ method: { prefix: "get" } })], get),
+    );
+    assert.ok(passes([allow({ method: exact("GetUser") }), deny({})], get));
+    assert.ok(!passes([deny({ method: exact("GetUser") })], small));
+    assert.ok(passes([deny({ method: exact("gEtUser") })], small));
+  });
+
+  test("is not allowed by it", () => {
+    assert.ok(!passes([allow({ method: exact("getUser") })], get));
+  });
+});
+
+test("a group is the one that a provider finds under the key in small letters", () => {
+  const blue = { group: exact("blue") };
+  assert.ok(passes([allow(blue)], { extraAttachments: { group: "blue" } }));
+  assert.ok(!passes([allow(blue)], { extraAttachments: { Group: "blue" } }));
+  const both = { extraAttachments: { group: "blue", Group: "x" } };
+  assert.ok(!passes([allow(blue)], both));
+  assert.ok(!passes([deny({ method: exact("x") })], both));
+});

@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { HTTP_WAYS, NO_WRITES as BYPASS_DENY, ONLY_GET, USERS } from "../../frames/bypasses.ts";
 import { request } from "../../frames/frames.ts";
 import { counted } from "../routing/setup.ts";
 import { headersOf, message, startTriple, unary, type Request } from "../triple/setup.ts";
@@ -58,11 +59,71 @@ test("calls in flight take their places until they end", () => {
   assert.equal(third.localResponse, undefined);
 });
 
-test("what is no call is not asked about", () => {
-  const { plugin } = startTriple({ policies: [{ name: "none", authorize: "deny" }] });
+test("what is no call is asked about by its path where calls are authorized, and by nothing else", () => {
+  const answers = (policies: object[], request: Request): number | undefined => {
+    const { plugin } = startTriple({ policies });
+    const stream = plugin.openStream();
+    stream.request(headersOf({ contentType: "text/html", method: "GET", ...request }));
+    return stream.localResponse?.code;
+  };
+  assert.equal(answers([NO_WRITES], { path: "/a.B/set" }), 403);
+  assert.equal(answers([NO_WRITES], { path: "/a.B/get" }), undefined);
+  assert.equal(answers([NO_WRITES], { path: "/" }), undefined);
+  assert.equal(answers([NO_WRITES], { path: "/images/a%20b.png" }), undefined);
+  assert.equal(answers([{ ...NO_WRITES, enforce: false }], { path: "/a.B/set" }), undefined);
+  const getters = { name: "g", match: { method: { exact: "get" } }, authorize: "allow" };
+  assert.equal(answers([getters], { path: "/health" }), 403);
+  assert.equal(answers([getters], { path: "/a.B/get" }), undefined);
+  const limit = { name: "l", rate_limit: { max_tokens: 1, fill_interval: "1s" } };
+  const { plugin } = startTriple({ policies: [limit] });
+  for (let i = 0; i < 3; i++) {
+    const stream = plugin.openStream();
+    stream.request(headersOf({ contentType: "text/html" }));
+    assert.equal(stream.localResponse, undefined);
+    stream.end();
+  }
+});
+
+test("what is no call and is refused is counted as one of which nothing is known", () => {
+  const { vm, plugin } = startTriple({ policies: [NO_WRITES] });
   const stream = plugin.openStream();
-  stream.request(headersOf({ contentType: "text/html" }));
-  assert.equal(stream.localResponse, undefined);
+  stream.request(headersOf({ path: "/a.B/set", contentType: "text/html" }));
+  stream.end();
+  const labels = ['dubbo_interface="_OTHER"', 'dubbo_reason="denied"', 'dubbo_protocol="tri"'];
+  assert.equal(counted(vm, "dubbo_refused_requests_total", ...labels), 1);
+  assert.equal(counted(vm, "dubbo_requests_total"), 1);
+  assert.equal(counted(vm, "dubbo_responses_total"), 1);
+  assert.equal(counted(vm, "dubbo_requests_active"), 0);
+});
+
+test("no way over HTTP leads past what is denied or not allowed", () => {
+  for (const policies of [BYPASS_DENY, ONLY_GET]) {
+    for (const { name, headers, ...way } of HTTP_WAYS) {
+      const { plugin } = startTriple({ policies });
+      const stream = plugin.openStream();
+      const path = `/${USERS}/SetUser`;
+      const sent = { path, contentType: "application/json", ...way, ...(headers && { headers }) };
+      stream.request(headersOf(sent));
+      assert.equal(stream.localResponse?.code, 403, name);
+    }
+  }
+});
+
+test("the group in front of the interface, and the version behind it, are names by which it is served", () => {
+  const path = `/canary/${USERS}:2.0.0/GetUser`;
+  for (const [name, expected] of [
+    ["canary", 403],
+    ["blue", undefined],
+  ] as const) {
+    const deny = { name: "d", match: { group: { exact: name } }, authorize: "deny" };
+    const { plugin } = startTriple({ policies: [deny] });
+    const stream = plugin.openStream();
+    stream.request(headersOf({ path: path.replace(":2.0.0", "") }));
+    assert.equal(stream.localResponse?.code, expected, name);
+    const versioned = plugin.openStream();
+    versioned.request(headersOf({ path }));
+    assert.equal(versioned.localResponse?.code, 403);
+  }
 });
 
 describe("the same call has the same verdict over both protocols", () => {
