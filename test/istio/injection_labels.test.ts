@@ -48,12 +48,14 @@ describe("labels in Istio", LIMIT, () => {
 
   after(async () => istio?.close());
 
-  test("of the annotations Istio makes the regexes of envoy-local.yaml, for all workloads", async () => {
+  test("of the annotations Istio makes the regexes and buckets of envoy-local.yaml, for all workloads", async () => {
     const filtered = filteredOf(injected);
     assert.ok(filtered.length > 0);
+    const { stats_tags, histogram_bucket_settings } = readConfig().stats_config;
     for (const workload of filtered) {
       const { stats_config } = await bootstrapOf(workload);
-      assert.deepEqual(ourTags(stats_config), readConfig().stats_config.stats_tags);
+      assert.deepEqual(ourTags(stats_config), stats_tags);
+      assert.deepEqual(stats_config.histogram_bucket_settings, histogram_bucket_settings);
     }
   });
 
