@@ -373,7 +373,7 @@ describe("other HTTP passes uncounted and as it is", () => {
     ["an empty type", { contentType: "" }],
   ];
   for (const path of [
-    ...["", "/", "//", "/a", "/a/", "//c", "/a/b/c", "/a/b/", "a.B/c", "*", "/?/x", "/a?/c"],
+    ...["", "/", "//", "/a", "/a/", "//c", "/a/b/c", "/a//", "a.B/c", "*", "/?/x", "/a?/c"],
     ...["/a.B/?c", "/a.B//c", "//a.B/c"],
   ]) {
     others.push([`gRPC to ${JSON.stringify(path)}`, { path }]);
@@ -418,6 +418,9 @@ describe("names come from peers", () => {
 
   test("a query is not a part of them, and nothing is decoded", () => {
     assert.deepEqual(counted("/a.B/c?d=/e/f"), one("a.B", "c"));
+    // Dubbo Java serves both.
+    assert.deepEqual(counted("/a.B/c/"), one("a.B", "c"));
+    assert.deepEqual(counted("/a/b/?c"), one("a", "b"));
     assert.deepEqual(counted("/a.B/c%2Fd%00"), one("a.B", "c_2Fd_00"));
   });
 
