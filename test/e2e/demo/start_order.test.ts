@@ -31,7 +31,8 @@ before(async () => {
   folder = mkdtempSync(join(tmpdir(), "start-order-"));
   envoy = await findEnvoy();
   for (const name of COPIED) cpSync(fromRoot(name), join(folder, name), { recursive: true });
-  for (const name of ["build", "manifests"]) mkdirSync(join(folder, name));
+  for (const name of ["build", "manifests/gateway"])
+    mkdirSync(join(folder, name), { recursive: true });
   mkdirSync(join(folder, "node_modules"));
   for (const name of readdirSync(fromRoot("node_modules"))) {
     if (name === "assemblyscript") continue;
