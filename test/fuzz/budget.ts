@@ -84,8 +84,9 @@ export function holdHostCalls(vm: Vm, spent: Spent, series: number): void {
     proxy_continue_stream: connections,
     proxy_set_effective_context: 2 * connections,
     proxy_set_tick_period_milliseconds: plugins,
-    // At its start, and of calls refused under each policy, and under none, at every other tick.
-    proxy_log: 2 * plugins + Math.floor(ticks / 2) * (1 + policies) + (tellers > 0 ? frames : 0),
+    // At its start, and of calls refused under each policy, and under none, at every other tick from its first on.
+    proxy_log:
+      2 * plugins + (Math.floor(ticks / 2) + plugins) * (1 + policies) + (tellers > 0 ? frames : 0),
   };
   for (const [name, calls] of Object.entries(vm.hostCalls)) {
     const allowed = most[name] ?? 0;

@@ -7,7 +7,7 @@ import { FASTJSON2 } from "../module/routing/frames.ts";
 import type { PluginConfig } from "./configurations.ts";
 import type { SentFrame, Side } from "./fuzz_case.ts";
 import { holdAnswers, holdStreams, WrongBytes, type Fates } from "./rewritten.ts";
-import { authorizes, neverRewrites } from "./rule_model.ts";
+import { areAsked, authorizes, neverRewrites } from "./rule_model.ts";
 import { propagates } from "./telemetry.ts";
 import { ConnectionModel, type GuardAnswer, type Totals } from "./traffic_model.ts";
 
@@ -96,7 +96,7 @@ export class CaseConnection {
   /** Whether requests may be changed or refused, and so are held. */
   get #mayChange(): boolean {
     const { routing, policies = [], telemetry } = this.#config;
-    return policies.length > 0 || !neverRewrites(routing) || propagates(telemetry);
+    return areAsked(policies) || !neverRewrites(routing) || propagates(telemetry);
   }
 
   get #maxBody(): number {

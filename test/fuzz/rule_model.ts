@@ -170,6 +170,11 @@ export function possibleChanges(routing: config.RoutingConfig): Change[] {
   return [undefined, ...rules].flatMap((rule) => changesOfRule(routing, rule, null));
 }
 
+/** Whether any of the policies asks about calls of this node, which are then held until they are whole. */
+export function areAsked(policies: readonly config.PolicyConfig[]): boolean {
+  return policies.some(isForThisNode);
+}
+
 /** Whether anything of the policies may refuse a call for what it is. */
 export function authorizes(policies: readonly config.PolicyConfig[]): boolean {
   return policies.some(

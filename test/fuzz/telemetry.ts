@@ -201,6 +201,7 @@ export class WrongRecord extends Error {
 }
 
 const CLEAN = /^[A-Za-z0-9_.$:/-]{1,401}$/;
+const ID = "dubbo.request.id";
 /** The rest of a principal has these as well. */
 const KEY = /^(rpc|error|dubbo|network)\.[a-z_.]+$/;
 
@@ -214,7 +215,9 @@ function holdRecord(record: Told): void {
   if (record.end < record.start) say("ends before it begins");
   for (const [key, value] of Object.entries(record.attributes)) {
     if (!KEY.test(key)) say(`the key ${key}`);
-    if (typeof value === "number" ? !(value >= 0) : !CLEAN.test(value)) say(`an unclean ${key}`);
+    // A request's id is any number of eight bytes.
+    const isClean = typeof value === "number" ? value >= 0 || key === ID : CLEAN.test(value);
+    if (!isClean) say(`an unclean ${key}`);
   }
 }
 
@@ -310,8 +313,8 @@ export function holdLine(message: string): void {
   } catch {
     throw new WrongRecord(`no JSON: ${message}`);
   }
-  const unclean = Object.values(line).find((v) =>
-    typeof v === "number" ? !(v >= 0) : !CLEAN.test(v),
+  const unclean = Object.entries(line).find(([key, v]) =>
+    typeof v === "number" ? !(v >= 0 || key === "request_id") : !CLEAN.test(v),
   );
   if (unclean !== undefined) throw new WrongRecord(`unclean: ${message}`);
 }
