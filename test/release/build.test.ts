@@ -44,7 +44,7 @@ test("two builds in two places give the same bytes", LIMIT, async (t) => {
 async function builtIn(folder: string): Promise<string> {
   for (const name of SOURCES) cpSync(fromRoot(name), join(folder, name), { recursive: true });
   symlinkSync(fromRoot("node_modules"), join(folder, "node_modules"));
-  mkdirSync(join(folder, "manifests"));
+  mkdirSync(join(folder, "manifests/gateway"), { recursive: true });
   await promisify(execFile)(process.execPath, [join(folder, "harness/compile.mjs")]);
   return checksum(join(folder, "build/dubbo.wasm"));
 }
