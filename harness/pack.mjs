@@ -1,7 +1,5 @@
-// node harness/pack.mjs MODULE: writes the data of a module of ours anew as one block, a byte for each character
-// of a text. assembly/unpack.ts says how the block is made up, and writes it out when the module starts.
-
-import { readFileSync, writeFileSync } from "node:fs";
+// Writes the data of a module of ours anew as one block, a byte for each character of a text. assembly/unpack.ts
+// says how the block is made up, and writes it out when the module starts.
 
 /** Sections of a module. */
 const CUSTOM = 0;
@@ -180,7 +178,3 @@ export function pack(module) {
   for (const [id, bytes] of sections) parts.push(Buffer.from([id]), number(bytes.length), bytes);
   return Buffer.concat(parts);
 }
-
-const [, script, file] = process.argv;
-if (file !== undefined && script.endsWith("pack.mjs"))
-  writeFileSync(file, pack(readFileSync(file)));

@@ -3,7 +3,6 @@
 // one writes (lease.ts). What has the program's label is its own, whichever copy or run made it.
 
 import { hostname } from "node:os";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Directory } from "./directory.ts";
 import { serviceEntries, type KubernetesObject } from "./istio_resources.ts";
 import { Candidate, type LeaseStore } from "./lease.ts";
@@ -122,10 +121,9 @@ export class IstioWriter {
         pause = retry;
         retry = Math.min(2 * retry, LONGEST_RETRY_MS);
       }
-      const ended = new AbortController();
-      const timer = sleep(pause, undefined, { signal: ended.signal }).catch(() => {});
-      await Promise.race([woken, timer]);
-      ended.abort();
+      const timer = setTimeout(this.#wake, pause);
+      await woken;
+      clearTimeout(timer);
     }
   }
 

@@ -126,10 +126,7 @@ export class Policies extends Kept {
     if (!isSure) {
       if (this.mustRead) return this.refuseUnread(unsureReason);
       if (this.authorizing.first) this.shadow(unsureReason, this.defaultName);
-    } else if (this.authorizing.first && this.others.areDoubtful) {
-      if (this.authorizes) return this.refuseUnread(RefusalReason.UNREADABLE);
-      this.shadow(RefusalReason.UNREADABLE, this.defaultName);
-    } else if (this.authorizing.first && !this.isAuthorized(call)) {
+    } else if (this.authorizing.first && this.denies(call)) {
       return true;
     }
     return this.isLimited(call, holds, time);
@@ -143,10 +140,7 @@ export class Policies extends Kept {
    */
   deniesPath(call: Call): bool {
     this.forget();
-    if (!this.others.areDoubtful) return !this.isAuthorized(call);
-    if (this.authorizes) return this.refuseUnread(RefusalReason.UNREADABLE);
-    this.shadow(RefusalReason.UNREADABLE, this.defaultName);
-    return false;
+    return this.denies(call);
   }
 
   /** Nothing was found of a call. */
@@ -226,6 +220,14 @@ export class Policies extends Kept {
       }
     }
     return true;
+  }
+
+  /** Whether those that allow or deny refuse the call, also for names of which a peer may read others. */
+  private denies(call: Call): bool {
+    if (!this.others.areDoubtful) return !this.isAuthorized(call);
+    if (this.authorizes) return this.refuseUnread(RefusalReason.UNREADABLE);
+    this.shadow(RefusalReason.UNREADABLE, this.defaultName);
+    return false;
   }
 
   private isAllowed(call: Call): bool {

@@ -175,11 +175,13 @@ export function areAsked(policies: readonly config.PolicyConfig[]): boolean {
   return policies.some(isForThisNode);
 }
 
+function authorizesHere(one: config.PolicyConfig): boolean {
+  return one.authorize !== undefined && one.enforce !== false && isForThisNode(one);
+}
+
 /** Whether anything of the policies may refuse a call for what it is. */
 export function authorizes(policies: readonly config.PolicyConfig[]): boolean {
-  return policies.some(
-    (one) => one.authorize !== undefined && one.enforce !== false && isForThisNode(one),
-  );
+  return policies.some(authorizesHere);
 }
 
 /** Whether any limit, or a fault, may refuse the call. */
@@ -204,9 +206,7 @@ export function isRefused(
   taken: Taken,
   origin: Origin,
 ): boolean {
-  const enforced = policies.filter(
-    (one) => one.authorize !== undefined && one.enforce !== false && isForThisNode(one),
-  );
+  const enforced = policies.filter(authorizesHere);
   const call = callOf(taken);
   const [, path, version, method] = taken.names;
   const named = taken.entries.filter(({ key }) => key === "interface").at(-1)?.text;

@@ -201,9 +201,15 @@ export class WrongRecord extends Error {
 }
 
 const CLEAN = /^[A-Za-z0-9_.$:/-]{1,401}$/;
-const ID = "dubbo.request.id";
+/** In records and in lines; it is any number of eight bytes. */
+const REQUEST_IDS = ["dubbo.request.id", "request_id"];
 /** The rest of a principal has these as well. */
 const KEY = /^(rpc|error|dubbo|network)\.[a-z_.]+$/;
+
+function isClean(key: string, value: string | number): boolean {
+  if (typeof value === "string") return CLEAN.test(value);
+  return value >= 0 || REQUEST_IDS.includes(key);
+}
 
 function holdRecord(record: Told): void {
   const say = (what: string): never => {
@@ -215,9 +221,7 @@ function holdRecord(record: Told): void {
   if (record.end < record.start) say("ends before it begins");
   for (const [key, value] of Object.entries(record.attributes)) {
     if (!KEY.test(key)) say(`the key ${key}`);
-    // A request's id is any number of eight bytes.
-    const isClean = typeof value === "number" ? value >= 0 || key === ID : CLEAN.test(value);
-    if (!isClean) say(`an unclean ${key}`);
+    if (!isClean(key, value)) say(`an unclean ${key}`);
   }
 }
 
@@ -313,8 +317,7 @@ export function holdLine(message: string): void {
   } catch {
     throw new WrongRecord(`no JSON: ${message}`);
   }
-  const unclean = Object.entries(line).find(([key, v]) =>
-    typeof v === "number" ? !(v >= 0 || key === "request_id") : !CLEAN.test(v),
-  );
-  if (unclean !== undefined) throw new WrongRecord(`unclean: ${message}`);
+  for (const [key, value] of Object.entries(line)) {
+    if (!isClean(key, value)) throw new WrongRecord(`unclean: ${message}`);
+  }
 }
