@@ -11,7 +11,7 @@ const installed = `${root}node_modules/.package-lock.json`;
 const lock = `${root}package-lock.json`;
 
 if (!existsSync(installed) || statSync(installed).mtimeMs <= statSync(lock).mtimeMs) {
-  console.error("installing npm packages into node_modules/ (224 MB on disk, about half a minute)");
+  console.error("installing npm packages into node_modules/ (308 MB on disk, about half a minute)");
   // npm run --silent silences npm too. Two more tries at a registry that does not answer take a minute.
   const args = ["ci", "--loglevel=error", "--no-audit", "--no-fund", "--fetch-retries=1"];
   // Without the packages' own commands: one of them is an npm of version 6, which cannot read the lock file.
