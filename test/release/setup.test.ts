@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
@@ -41,7 +41,12 @@ test("without a registry the setup says what it fetches, and why it failed", asy
     },
   });
   assert.equal(status, 1);
-  assert.match(stderr, /installing npm packages into node_modules\/ \(224 MB on disk/);
+  // The size that the README says, too.
+  const [said] =
+    /npm packages \(\d+ MB on disk\)/.exec(readFileSync(fromRoot("README.md"), "utf8")) ?? [];
+  const size =
+    /installing npm packages into node_modules\/ \((\d+ MB on disk), about half a minute\)/;
+  assert.equal(`npm packages (${size.exec(stderr)?.[1]})`, said);
   assert.match(stderr, /ECONNREFUSED/);
   assert.match(stderr, /npm ci failed/);
 });
