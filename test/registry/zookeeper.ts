@@ -1,36 +1,18 @@
 // A real ZooKeeper server on 127.0.0.1, and what a provider does there without Dubbo Java.
 
-import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import zookeeper, { type Client } from "node-zookeeper-client";
 import { freePort } from "../../harness/ports.ts";
 import { startProcess, type ManagedProcess } from "../../harness/processes.ts";
 import { accepts } from "../../harness/readiness.ts";
-import { fromRoot } from "../../harness/repository.ts";
+import { registryJars } from "./jars.ts";
 
-const BUILD = fromRoot("build", "registry");
-const LIBRARIES = join(BUILD, "lib");
-/** Where Maven copies to: `LIBRARIES` is there only with all of them. */
-const FETCHED = join(BUILD, "fetched");
-const FETCH_MS = 10 * 60_000;
 const START_MS = 30_000;
 /** Short, so that a session's end is soon seen; the server's own least is two of its ticks. */
 const TICK_MS = 500;
 const SESSION_MS = 4000;
-
-/** The jars of ZooKeeper and of the client that Dubbo Java takes, as a class path. */
-export async function zooKeeperJars(): Promise<string> {
-  if (!existsSync(LIBRARIES)) {
-    const pom = fromRoot("test", "registry", "pom.xml");
-    const goal = ["dependency:copy-dependencies", `-DoutputDirectory=${FETCHED}`];
-    await promisify(execFile)("mvn", ["-q", "-B", "-f", pom, ...goal], { timeout: FETCH_MS });
-    renameSync(FETCHED, LIBRARIES);
-  }
-  return join(LIBRARIES, "*");
-}
 
 /** A server with a folder of its own; it can be killed and started again on its port. */
 export class ZooKeeperServer {
@@ -46,7 +28,7 @@ export class ZooKeeperServer {
 
   /** Starts one on a free port. */
   static async start(): Promise<ZooKeeperServer> {
-    const server = new ZooKeeperServer(await freePort(), await zooKeeperJars());
+    const server = new ZooKeeperServer(await freePort(), await registryJars("zookeeper"));
     await server.restart();
     return server;
   }
