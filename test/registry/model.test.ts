@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { applicationInstance } from "../../registry/application_instance.ts";
 import { DeltaStream, type DeltaRequest, type DeltaResponse } from "../../registry/delta_stream.ts";
 import { CLUSTER, ENDPOINTS, envoyResources, ROUTES } from "../../registry/envoy_resources.ts";
 import { serviceKey, weightAt, type Instance } from "../../registry/instance.ts";
@@ -35,6 +36,22 @@ test("a provider's URL, with what it says and what it does not say", () => {
     ["tri", "2001:db8::1", 100, 600_000, "a.A"],
   );
   assert.equal(instanceOf(encodeURIComponent("dubbo://192.0.2.7:1/a.A?enabled=false")), undefined);
+});
+
+test("dubbo-go writes empty parameters, and a weight of 0 where it has none", () => {
+  const url = "dubbo://192.0.2.7:20880//a.A?interface=a.A&release=dubbo-golang-3.3.2&warmup=";
+  for (const weight of ["", "&weight=", "&weight=0"]) {
+    const one = instanceOf(encodeURIComponent(url + weight))!;
+    assert.deepEqual([one.interface, one.weight, one.warmUpMs], ["a.A", 100, 600_000]);
+  }
+  assert.equal(instanceOf(encodeURIComponent(`${url}&weight=7`))!.weight, 7);
+  assert.equal(instanceOf(encodeURIComponent("dubbo://192.0.2.7:1/a.A?weight=0"))!.weight, 0);
+});
+
+test("a revision of dubbo-go is as long as SHA-512 makes it", () => {
+  const metadata = { "dubbo.metadata.revision": "0123456789abcdef".repeat(8) };
+  const text = JSON.stringify({ address: "192.0.2.7", port: 1, payload: { metadata } });
+  assert.equal(applicationInstance("order", text)!.revision.length, 128);
 });
 
 for (const [what, url, message] of [
