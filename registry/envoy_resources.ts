@@ -2,7 +2,7 @@
 //
 //   CDS   a cluster, named by Dubbo's service key: group/interface:version
 //   EDS   its instances: weight, metadata of envoy.lb, DRAINING where one asks for no new calls
-//   DRDS  one route table for dubbo_proxy: interface, version, group → cluster
+//   DRDS  one route table for dubbo_proxy: interface, version, group → cluster, tag → part of the cluster
 //
 // Formats: envoy.config.cluster.v3, envoy.config.endpoint.v3, envoy.extensions.filters.network.dubbo_proxy.v3.
 
@@ -26,6 +26,18 @@ const CONNECT_TIMEOUT = { seconds: 1 };
 /** The only protocol that dubbo_proxy speaks. */
 const PROTOCOL = "dubbo";
 const ANY_METHOD = { method: { name: { safe_regex: { regex: ".*" } } } };
+/** The attachment by which a call asks for providers of a tag (CommonConstants.TAG_KEY). */
+const TAG_KEY = "dubbo.tag";
+/**
+ * A call with a tag goes to the providers of that tag, or where there are none to those without a tag; a call
+ * without a tag goes to those without (TagStateRouter). Every cluster has it: what came with a cluster's first
+ * tag would make Envoy build the cluster anew.
+ */
+const BY_TAG = {
+  fallback_policy: "DEFAULT_SUBSET",
+  default_subset: structOf({ tag: "" }),
+  subset_selectors: [{ keys: ["tag"] }],
+};
 
 /**
  * All resources by type.
@@ -46,7 +58,7 @@ export function envoyResources(
     if (!isServed(instances)) continue;
     clusters.set(key, cluster(key));
     endpoints.set(key, loadAssignment(key, instances, now));
-    routes.push(routeConfiguration(key));
+    routes.push(routeConfiguration(key, instances));
   }
   const table = {
     "@type": ROUTES,
@@ -74,6 +86,7 @@ function cluster(name: string): Resource {
       healthy_panic_threshold: { value: 0 },
       update_merge_window: { seconds: 0 },
     },
+    lb_subset_config: BY_TAG,
     per_connection_buffer_limit_bytes: { value: ANSWER_BYTES },
   };
 }
@@ -109,21 +122,32 @@ function endpoint(one: Instance, now: number) {
     // Envoy knows no weight of 0; what asks for no calls gets none, and keeps those that it has.
     health_status: one.disabled || weight === 0 ? "DRAINING" : "UNKNOWN",
     load_balancing_weight: { value: Math.max(weight, 1) },
-    metadata: { filter_metadata: { "envoy.lb": { fields: metadata(one) } } },
+    metadata: { filter_metadata: { "envoy.lb": metadata(one) } },
   };
 }
 
-// What is not there is left out: a subset with version "" is none. protobufjs has google.protobuf.Struct
-// built in, with names in camel case whatever the loader is told.
-function metadata(one: Instance): Record<string, { stringValue: string }> {
+// What is not there is left out, but for the tag: to have none is to be of the subset "".
+function metadata(one: Instance) {
   const { application, group, tag, version, zone } = one;
-  const entries = Object.entries({ application, group, tag, version, zone });
-  const set = entries.filter(([, value]) => value !== "");
-  return Object.fromEntries(set.map(([key, value]) => [key, { stringValue: value }]));
+  const set = Object.entries({ application, group, version, zone }).filter(
+    ([, value]) => value !== "",
+  );
+  return structOf({ ...Object.fromEntries(set), tag });
 }
 
-function routeConfiguration(key: string): RouteConfiguration {
-  const routes = [{ match: ANY_METHOD, route: { cluster: key } }];
+// protobufjs has google.protobuf.Struct built in, with names in camel case whatever the loader is told.
+function structOf(texts: Record<string, string>) {
+  const fields = Object.entries(texts).map(([key, stringValue]) => [key, { stringValue }]);
+  return { fields: Object.fromEntries(fields) as Record<string, { stringValue: string }> };
+}
+
+function routeConfiguration(key: string, instances: Instance[]): RouteConfiguration {
+  const tags = new Set(instances.map(({ tag }) => tag).filter((tag) => tag !== ""));
+  const routes: Resource[] = [...tags].sort().map((tag) => ({
+    match: { ...ANY_METHOD, headers: [{ name: TAG_KEY, string_match: { exact: tag } }] },
+    route: { cluster: key, metadata_match: { filter_metadata: { "envoy.lb": structOf({ tag }) } } },
+  }));
+  routes.push({ match: ANY_METHOD, route: { cluster: key } });
   return { name: key, ...serviceParts(key), routes };
 }
 

@@ -95,8 +95,9 @@ export async function who(
   service: string,
   group = "",
   version = "0.0.0",
+  tag = "",
 ): Promise<string> {
-  const attachments = group === "" ? {} : { group };
+  const attachments = { ...(group && { group }), ...(tag && { "dubbo.tag": tag }) };
   const call = { interface: service, method: "who", descriptor: "", args: [] };
   return String(await stage.client.call({ ...call, serviceVersion: version, attachments }));
 }
