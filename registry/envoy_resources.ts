@@ -6,6 +6,7 @@
 //
 // Formats: envoy.config.cluster.v3, envoy.config.endpoint.v3, envoy.extensions.filters.network.dubbo_proxy.v3.
 
+import { guarded, PASS_PROVIDER } from "./guard.ts";
 import { warmsUpAt, weightAt, type Instance } from "./instance.ts";
 import { serviceParts } from "./service_key.ts";
 
@@ -16,6 +17,14 @@ export const ROUTES = `${PREFIX}envoy.extensions.filters.network.dubbo_proxy.v3.
 
 /** A resource with its type under "@type", as protobufjs makes an Any of it. */
 export type Resource = Record<string, unknown>;
+
+/** How Envoy is told of services. */
+export interface EnvoyOptions {
+  /** The name under which dubbo_proxy asks for its routes (drds.route_config_name). */
+  routeConfig: string;
+  /** The name of the listener inside Envoy that leads through the guard to a provider; "" for none. */
+  guard: string;
+}
 
 /** Resources of one type by name. */
 export type Resources = Map<string, Resource>;
@@ -43,12 +52,11 @@ const BY_TAG = {
  * All resources by type.
  *
  * @param services instances by service key
- * @param routeConfig the name under which dubbo_proxy asks for its routes (drds.route_config_name)
  * @param now in ms since 1970, for those that warm up
  */
 export function envoyResources(
   services: Map<string, Instance[]>,
-  routeConfig: string,
+  options: EnvoyOptions,
   now: number,
 ): Map<string, Resources> {
   const clusters: Resources = new Map();
@@ -56,23 +64,23 @@ export function envoyResources(
   const routes: Resource[] = [];
   for (const [key, instances] of services) {
     if (!isServed(instances)) continue;
-    clusters.set(key, cluster(key));
-    endpoints.set(key, loadAssignment(key, instances, now));
+    clusters.set(key, cluster(key, options));
+    endpoints.set(key, loadAssignment(key, instances, options, now));
     routes.push(routeConfiguration(key, instances));
   }
   const table = {
     "@type": ROUTES,
-    name: routeConfig,
+    name: options.routeConfig,
     route_config: routes.sort(bySpecificity),
   };
   return new Map([
     [CLUSTER, clusters],
     [ENDPOINTS, endpoints],
-    [ROUTES, new Map([[routeConfig, table]])],
+    [ROUTES, new Map([[options.routeConfig, table]])],
   ]);
 }
 
-function cluster(name: string): Resource {
+function cluster(name: string, { guard }: EnvoyOptions): Resource {
   return {
     "@type": CLUSTER,
     name,
@@ -88,6 +96,7 @@ function cluster(name: string): Resource {
     },
     lb_subset_config: BY_TAG,
     per_connection_buffer_limit_bytes: { value: ANSWER_BYTES },
+    ...(guard === "" ? {} : PASS_PROVIDER),
   };
 }
 
@@ -97,7 +106,7 @@ export function isServed(instances: Instance[]): boolean {
 }
 
 /** The endpoints of a cluster; see `envoyResources`. */
-export function endpointsOf(instances: Instance[], now: number): ReturnType<typeof endpoint>[] {
+export function endpointsOf(instances: Instance[], now: number): Endpoint[] {
   return instances.filter(({ protocol }) => protocol === PROTOCOL).map((one) => endpoint(one, now));
 }
 
@@ -105,14 +114,23 @@ export function endpointsOf(instances: Instance[], now: number): ReturnType<type
 // weights grow.
 const assignments = new WeakMap<Instance[], Resource>();
 
-function loadAssignment(name: string, instances: Instance[], now: number): Resource {
+function loadAssignment(
+  name: string,
+  instances: Instance[],
+  { guard }: EnvoyOptions,
+  now: number,
+): Resource {
   const known = assignments.get(instances);
   if (known !== undefined) return known;
-  const lb_endpoints = endpointsOf(instances, now);
+  const direct = endpointsOf(instances, now);
+  const lb_endpoints = guard === "" ? direct : direct.map((one) => guarded(one, guard));
   const one = { "@type": ENDPOINTS, cluster_name: name, endpoints: [{ lb_endpoints }] };
   if (!instances.some((its) => warmsUpAt(its, now))) assignments.set(instances, one);
   return one;
 }
+
+/** An endpoint at a provider's own address. */
+export type Endpoint = ReturnType<typeof endpoint>;
 
 function endpoint(one: Instance, now: number) {
   const weight = weightAt(one, now);
