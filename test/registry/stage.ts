@@ -11,7 +11,8 @@ import { freePorts } from "../../harness/ports.ts";
 import { startProcess, type ManagedProcess } from "../../harness/processes.ts";
 import { answers } from "../../harness/readiness.ts";
 import { fromRoot, ROOT } from "../../harness/repository.ts";
-import { Registrant, ZooKeeperServer } from "./zookeeper.ts";
+import { Registrant } from "../../demo/registrant.ts";
+import { ZooKeeperServer } from "../../harness/zookeeper.ts";
 
 const READY_MS = 20_000;
 /** How long anything may take to become true. */
@@ -72,7 +73,7 @@ export async function startProgramStage(
 
 /** A session of a provider's; it ends with the test. */
 export async function registrant(t: TestContext, stage: Stage): Promise<Registrant> {
-  const one = await Registrant.connect(stage.zooKeeper);
+  const one = await Registrant.connect(stage.zooKeeper.address);
   t.after(() => one.close());
   return one;
 }
