@@ -1,38 +1,37 @@
-// The jars that Maven fetches for a registry: pom.xml.
+// The jars with which Dubbo Java registers itself, as class paths.
 
 import { execFile } from "node:child_process";
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { fromRoot } from "../../harness/repository.ts";
+import { zooKeeperJars } from "../../harness/zookeeper.ts";
 
-/** Profiles of pom.xml; in the address of a registry, Dubbo's word for it. */
-export type RegistryKind = "zookeeper" | "nacos";
-
+const LIBRARIES = fromRoot("build", "registry", "nacos");
 const FETCH_MS = 10 * 60_000;
 
-const fetched = new Map<RegistryKind, Promise<string>>();
+let fetched: Promise<string> | undefined;
 
-/** What Dubbo Java registers itself with, and the server where it is of Java, as a class path. */
-export function registryJars(kind: RegistryKind): Promise<string> {
-  if (!fetched.has(kind)) fetched.set(kind, fetch(kind));
-  return fetched.get(kind)!;
+/** @param kind of registry, Dubbo's word in its address */
+export function registryJars(kind: string): Promise<string> {
+  if (kind === "zookeeper") return zooKeeperJars();
+  fetched ??= nacosJars();
+  return fetched;
 }
 
-async function fetch(kind: RegistryKind): Promise<string> {
-  const libraries = fromRoot("build", "registry", kind);
-  if (existsSync(libraries)) return join(libraries, "*");
+// pom.xml's, by Maven.
+async function nacosJars(): Promise<string> {
+  if (existsSync(LIBRARIES)) return join(LIBRARIES, "*");
   // Under its own name only with all of them; two test files may fetch at the same time.
-  const unfinished = `${libraries}.${process.pid}`;
+  const unfinished = `${LIBRARIES}.${process.pid}`;
   const pom = fromRoot("test", "registry", "pom.xml");
   const goal = ["dependency:copy-dependencies", `-DoutputDirectory=${unfinished}`];
-  const args = ["-q", "-B", "-f", pom, `-P${kind}`, ...goal];
-  await promisify(execFile)("mvn", args, { timeout: FETCH_MS });
+  await promisify(execFile)("mvn", ["-q", "-B", "-f", pom, ...goal], { timeout: FETCH_MS });
   try {
-    renameSync(unfinished, libraries);
+    renameSync(unfinished, LIBRARIES);
   } catch (error) {
-    if (!existsSync(libraries)) throw error;
+    if (!existsSync(LIBRARIES)) throw error;
     rmSync(unfinished, { recursive: true });
   }
-  return join(libraries, "*");
+  return join(LIBRARIES, "*");
 }

@@ -10,7 +10,7 @@ import { javaArguments } from "../peers/java_build.ts";
 import { runJavaConsumer } from "../peers/java_peers.ts";
 import { reportsOf, startPeerProvider, type PeerProvider } from "../peers/peer_process.ts";
 import { linesOf, totalSent } from "../peers/report.ts";
-import { registryJars, type RegistryKind } from "./jars.ts";
+import { registryJars } from "./jars.ts";
 import type { ProgramStage } from "./stage.ts";
 
 /** What it serves, as service keys. */
@@ -33,7 +33,7 @@ export async function startJava(
   const [port, admin] = (await freePorts(2)) as [number, number];
   const java = await javaArguments("Provider", "3.3.6");
   const jars = java.indexOf("-cp") + 1;
-  java[jars] += delimiter + (await registryJars(registry.split(":")[0] as RegistryKind));
+  java[jars] += delimiter + (await registryJars(registry.split(":")[0]!));
   // Clients of registries keep what they know there.
   const home = mkdtempSync(join(tmpdir(), "java-"));
   t.after(() => rmSync(home, { recursive: true, force: true }));

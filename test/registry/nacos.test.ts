@@ -3,6 +3,8 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { Registrant } from "../../demo/registrant.ts";
+import { ZooKeeperServer } from "../../harness/zookeeper.ts";
 import { startGoRegistered } from "../peers/go_peers.ts";
 import { callsArrive, endpoints, SERVICES, startJava } from "./java.ts";
 import type { Registration } from "./nacos.ts";
@@ -16,7 +18,6 @@ import {
   who,
   type ProgramStage,
 } from "./stage.ts";
-import { Registrant, ZooKeeperServer } from "./zookeeper.ts";
 
 const TEST = { timeout: 120_000 };
 /** As Dubbo has it: a place of its own for the level, and for where the metadata is. */
@@ -58,7 +59,10 @@ describe("from Nacos into Envoy", () => {
     const blue = provider("a.A:1.0.0:blue", ports.two!, { weight: "20", "dubbo.tag": "gray" });
     // Nacos' own weight, which an operator sets, on top of Dubbo's.
     await client.register({ ...blue, ...here, weight: 2 });
-    await until("two is called", async () => (await who(stage, "a.A", "blue", "1.0.0")) === "two");
+    await until(
+      "two is called",
+      async () => (await who(stage, "a.A", "blue", "1.0.0", "gray")) === "two",
+    );
     const told = (await endpoint(stage, ports.two!))!;
     assert.equal(told.load_balancing_weight, 40);
     assert.match(JSON.stringify(told.metadata), /"tag":"gray"/);
@@ -180,7 +184,7 @@ describe("from Nacos into Envoy", () => {
     t.after(() => zooKeeper.stop());
     const stage = await startNacosStage(t, "", "--zookeeper", zooKeeper.address);
     const inNacos = await nacosClient(t, stage.nacos);
-    const inZooKeeper = await Registrant.connect(zooKeeper);
+    const inZooKeeper = await Registrant.connect(zooKeeper.address);
     t.after(() => inZooKeeper.close());
     const both = await startNamed(t, "both", "a.A", "a.B");
     const other = await startNamed(t, "other", "a.A");

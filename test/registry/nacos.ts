@@ -119,9 +119,10 @@ export class NacosClient {
     return client;
   }
 
-  /** Registers, until the client ends. */
+  /** Registers, until the client ends; without a connection, with the next one. */
   async register(one: Registration): Promise<void> {
     this.#registered.set(keyOf(one), one);
+    if (!this.#naming.state.connected) return;
     await this.#instance("registerInstance", one);
   }
 
