@@ -3,7 +3,7 @@
 //
 // It is built once a machine: the executable is kept below the user's cache folder, by version, and each
 // clone finds it there. Nothing is optimized: a test's server need not be fast, and the 500 crates take
-// five minutes of CPU time as it is.
+// four minutes of CPU time as it is.
 
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
