@@ -29,12 +29,25 @@ const POLICIES = {
     },
   ],
 };
+/** The guard's own configuration, with a delay. */
+const GUARD = {
+  answer_on_upstream_close: true,
+  metrics: { enabled: false },
+  policies: [
+    {
+      name: "late",
+      match: { application: { exact: "late" } },
+      fault: { delay: { percentage: 100, fixed_delay: "700ms" } },
+    },
+  ],
+};
 /** A little less than the delay, in ms: the clock of Envoy and ours round differently. */
 const DELAY = 690;
 
 const get: Request = { path: USERS.interface, ...methodOf(USERS.get) };
 const set: Request = { path: USERS.interface, ...methodOf(USERS.set), args: [null] };
 const noisy: Request = { ...get, extraAttachments: { "remote.application": "noisy" } };
+const late: Request = { ...get, extraAttachments: { "remote.application": "late" } };
 const slow: Request = { ...get, extraAttachments: { "remote.application": "slow" } };
 
 function methodOf({ method, descriptor }: { method: string; descriptor: string }): Request {
@@ -56,6 +69,8 @@ for (const terminal of ["tcp_proxy", "dubbo_proxy"] as const) {
           addListener(config, "policed", port, struct(POLICIES));
           const local = named(listenersOf(config), "dubbo", "listener");
           for (const plugin of wasmPlugins(local)) setPluginConfig(plugin, POLICIES);
+          const guard = named(listenersOf(config), "guard-user-provider", "listener");
+          for (const plugin of wasmPlugins(guard)) setPluginConfig(plugin, GUARD);
         },
       });
       if (terminal === "dubbo_proxy") port = lab.ports.dubbo;
@@ -142,6 +157,19 @@ for (const terminal of ["tcp_proxy", "dubbo_proxy"] as const) {
       caller.close();
       other.close();
     });
+
+    if (terminal === "dubbo_proxy")
+      test("in the guard's listener a delayed call waits alone", async () => {
+        const caller = await Caller.dial(port);
+        const begun = performance.now();
+        const all = caller.ask([get, late, get, get]);
+        await until("the others, of its own connection", () => caller.frames.length === 3);
+        assert.ok(caller.frames.every(({ id }) => id !== 2n));
+        const asked = await all;
+        assert.ok(performance.now() - begun >= DELAY);
+        assert.equal(asked[1]!.answer.status, 20);
+        caller.close();
+      });
 
     test("a client that leaves while its call is delayed leaves nothing behind", async () => {
       const before = users.counts.twoway;
