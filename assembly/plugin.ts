@@ -19,6 +19,7 @@ import { KnownHeads } from "./connection/known_heads";
 import { fillFromHead, ServedNames } from "./connection/served";
 import { Splice } from "./connection/splice";
 import { AttachmentQuery } from "./dubbo/attachments";
+import { SHORT_WINDOW } from "./dubbo/frame_reader";
 import { Invocation } from "./dubbo/invocation";
 import { listenerDirection, TrafficDirection } from "./host/properties";
 import { InFlightTable } from "./ledger/in_flight";
@@ -28,6 +29,7 @@ import { OtherNames } from "./policy/policies";
 import { Recorder } from "./metrics/recorder";
 import { Registry } from "./metrics/registry";
 import { cellKey } from "./metrics/series";
+import { EXCEPTION_WINDOW } from "./serialization/exception_class";
 import { Arena } from "./wire/arena";
 
 /** How often counters are told to Envoy, in ms: well below any scrape interval. */
@@ -59,6 +61,9 @@ export class Plugin {
   invocation: Invocation = new Invocation();
   /** The longest body of a request in bytes that is read whole. */
   requestWindow: u32 = 0;
+  /** Whether the classes of exceptions are told, and how many bytes of answers are read for them. */
+  tellsExceptions: bool = false;
+  answerWindow: u32 = SHORT_WINDOW;
   /** The side on which the proxy stands; right as soon as there is a connection. */
   side: Side = Side.CONSUMER;
   private knowsSide: bool = false;
@@ -88,7 +93,10 @@ export class Plugin {
     this.recorder = recorder;
     const told = settings.telemetry;
     let telemetry: Telemetry | null = null;
-    if (told) telemetry = new Telemetry(told, recorder, registry.unnamed, seed);
+    if (told) {
+      const most = settings.metrics.maxSeries;
+      telemetry = new Telemetry(told, recorder, registry.unnamed, most, seed);
+    }
     this.telemetry = telemetry;
     if (told && told.traces) this.tracing = new Tracing(told, settings.query, seed);
     this.ledger = new Ledger(calls, recorder, telemetry);
@@ -97,6 +105,10 @@ export class Plugin {
     if (policies) recorder.policies = policies.names;
     this.notesAll = told !== null && told.logNotes(settings.routing !== null);
     this.notesCalls = this.notesAll || (told !== null && told.traces);
+    if (told && told.tellsExceptions) {
+      this.tellsExceptions = true;
+      this.answerWindow = EXCEPTION_WINDOW;
+    }
     const routing = settings.routing;
     const hasLabels = (settings.metrics.labels & ~HEAD_NAMES) != 0;
     const isTraced = told !== null && told.readsAttachments;

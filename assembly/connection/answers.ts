@@ -18,31 +18,46 @@ import { InFlight, InFlightList } from "../ledger/in_flight";
 import { EndKind, Ending } from "../ledger/ledger";
 import { Metric } from "../metrics/definitions";
 import { Plugin } from "../plugin";
+import { readExceptionClass } from "../serialization/exception_class";
 import { NO_KIND, readEventKind, readResultKind } from "../serialization/bodies";
+import { dropThrown, takeThrown } from "../telemetry/thrown";
+import { failed, INCOMPLETE } from "../wire/position";
+import { Span } from "../wire/span";
 import { Half } from "./half";
 import { RuledRequests } from "./ruled_requests";
 import { Mode } from "./verdict";
+
+const CLASS = memory.data(16);
 
 /**
  * Reads what is offered of an answer's head.
  *
  * @returns whether it was read as far as it will be; else more bytes are awaited
  */
-export function readAnswer(half: Half, header: usize): bool {
+export function readAnswer(plugin: Plugin, half: Half, header: usize): bool {
   if (statusOf(header) != STATUS_OK) {
     half.outcome = <u8>Outcome.ERROR;
     return true;
   }
-  const kind = readResultKind(
-    serializationOf(flagOf(header)),
-    half.body,
-    half.body + half.bodyLength,
-  );
+  const serialization = serializationOf(flagOf(header));
+  const kind = readResultKind(serialization, half.body, half.body + half.bodyLength);
   if (kind == NO_KIND) {
     if (!half.bodyComplete && half.keep()) return false;
     half.setFault(Reason.MALFORMED_RESPONSE);
   }
-  half.outcome = <u8>outcomeOf(kind);
+  const outcome = outcomeOf(kind);
+  half.outcome = <u8>outcome;
+  if (outcome != Outcome.EXCEPTION || !plugin.tellsExceptions) return true;
+  return readThrown(half, serialization);
+}
+
+/** Reads the class of an answer's exception, if it can be. */
+function readThrown(half: Half, serialization: u8): bool {
+  const name = changetype<Span>(CLASS);
+  const end = half.body + half.bodyLength;
+  const read = readExceptionClass(serialization, half.body, end, name);
+  if (read == INCOMPLETE && !half.bodyComplete && half.keep()) return false;
+  if (!failed(read)) half.thrown = takeThrown(name);
   return true;
 }
 
@@ -70,17 +85,21 @@ export function onAnswer(
   calls: InFlightList,
   time: u64,
 ): void {
+  const thrown = half.thrown;
+  half.thrown = null;
   const asked = half.direction == Direction.UPSTREAM ? Direction.DOWNSTREAM : Direction.UPSTREAM;
   const call = plugin.ledger.calls.find(calls, asked, requestIdOf(header));
-  if (!call) {
+  if (call) {
+    const bytes = HEADER_LENGTH + bodyLengthOf(header);
+    const status = dubboStatus(statusOf(header));
+    const ending = plugin.ledger.ending;
+    ending.answer(EndKind.ANSWERED, status, half.outcome, bytes, time);
+    ending.thrown = thrown;
+    endCall(plugin, call, ending);
+  } else {
     plugin.add(Metric.UNMATCHED_RESPONSES, 1, half.direction);
-    return;
   }
-  const bytes = HEADER_LENGTH + bodyLengthOf(header);
-  const status = dubboStatus(statusOf(header));
-  const ending = plugin.ledger.ending;
-  ending.answer(EndKind.ANSWERED, status, half.outcome, bytes, time);
-  endCall(plugin, call, ending);
+  if (thrown) dropThrown(thrown);
 }
 
 /** Ends `call`, which may not be used afterwards. */

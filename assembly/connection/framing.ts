@@ -26,7 +26,7 @@ import { Plugin } from "../plugin";
 import { endCalls, modeOfAnswer, onAnswer, readAnswer, readEvent, writeRefusal } from "./answers";
 import { beginCallback, callbackTime } from "./callback_time";
 import { answerCalls, Guard } from "./guard";
-import { Half } from "./half";
+import { Half, NO_FAULT } from "./half";
 import { HeldFrame } from "./held_frame";
 import { refuseTooLarge } from "./policing";
 import { modeOfRequest, onRequest, readRequest, withoutRoom } from "./requests";
@@ -305,15 +305,16 @@ export class Framing {
   private takeSteps(half: Half): void {
     const maxBody = this.plugin.settings.maxBodyBytes;
     const requestWindow = this.plugin.requestWindow;
+    const answerWindow = this.plugin.answerWindow;
     while (true) {
-      const whole = half.takeWhole(maxBody, requestWindow);
+      const whole = half.takeWhole(maxBody, requestWindow, answerWindow);
       if (whole != 0) {
         const time = callbackTime();
         this.onHead(half, whole);
         this.onFrameEnd(half, whole, time);
         continue;
       }
-      const step = half.next(maxBody, requestWindow);
+      const step = half.next(maxBody, requestWindow, answerWindow);
       if (step == Step.NEED_BYTES) return;
       if (step == Step.HEAD) {
         if (this.onHead(half, half.header)) half.accept();
@@ -331,14 +332,14 @@ export class Framing {
     half.expectsLarge = bodyLengthOf(header) >= LARGE_BODY;
     if (isEvent(flag)) return readEvent(half, header);
     if (isRequest(flag)) return readRequest(this.plugin, half, header, this.ruled);
-    return readAnswer(half, header);
+    return readAnswer(this.plugin, half, header);
   }
 
   private onFrameEnd(half: Half, header: usize, time: u64): void {
     const flag = flagOf(header);
     const plugin = this.plugin;
-    if (half.hasFault) plugin.add(Metric.DECODE_ERRORS, 1, half.fault);
-    half.hasFault = false;
+    if (half.fault != NO_FAULT) plugin.add(Metric.DECODE_ERRORS, 1, half.fault);
+    half.fault = NO_FAULT;
     if (isEvent(flag)) plugin.add(Metric.EVENTS, 1, half.event, half.direction);
     else if (!isRequest(flag)) onAnswer(plugin, half, header, this.calls, time);
     // A request that was answered before its end is counted already.

@@ -25,7 +25,7 @@ import { dropNotedCall } from "../telemetry/noted_call";
 import { failed, INCOMPLETE, UNSUPPORTED } from "../wire/position";
 import { endCall } from "./answers";
 import { callbackTime } from "./callback_time";
-import { Half } from "./half";
+import { Half, NO_FAULT } from "./half";
 import { KnownHeads } from "./known_heads";
 import { decide } from "./request_routing";
 import { RuledRequests } from "./ruled_requests";
@@ -137,7 +137,7 @@ export function readRequest(
   if (plugin.isPathOverruled) plugin.recorder.add(series, cellKey(Metric.PATH_MISMATCHES), 1);
   // A generic call's method stands after its head.
   const isGood = head != 0 && (plugin.readsContextsOnly || result == half.body + head);
-  if (heads && isGood && !half.hasFault && !invocation.isGeneric) {
+  if (heads && isGood && half.fault == NO_FAULT && !invocation.isGeneric) {
     const goodIn = registry.periodOf(series);
     if (goodIn != NO_PERIOD) {
       const start = plugin.contextlessAttachments;
@@ -208,7 +208,7 @@ export function takeUnfinished(
     half.offerKept();
     readRequest(plugin, half, half.header, ruled);
     // That it has not all come is no fault of its head's.
-    if (half.fault == Reason.HEAD_TOO_LONG) half.hasFault = false;
+    if (half.fault == Reason.HEAD_TOO_LONG) half.fault = NO_FAULT;
   }
   half.accept();
   onRequest(plugin, half, half.header, calls, time);

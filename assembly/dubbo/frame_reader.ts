@@ -53,7 +53,7 @@ const enum State {
  */
 const HEAD_WINDOW: u32 = 32 * 1024;
 /** Bytes that tell a result's kind or an event's in every serialization; 14 is the longest seen. */
-const SHORT_WINDOW: u32 = 16;
+export const SHORT_WINDOW: u32 = 16;
 /** Room of a first carry in bytes: most heads (150 to 250) fit without a second block. */
 const FIRST_CARRY: u32 = 256;
 
@@ -152,11 +152,11 @@ export class FrameReader {
    * Goes past the next frame if all of it is at hand, and offers its body as `next` would, but for the
    * header: that lies where it was fed and not at `header`.
    *
-   * @param maxBody, requestWindow as for `next`
+   * @param maxBody, requestWindow, answerWindow as for `next`
    * @returns the address of the frame's header; 0 where `next` must be asked
    */
   @inline
-  takeWhole(maxBody: u32, requestWindow: u32): usize {
+  takeWhole(maxBody: u32, requestWindow: u32, answerWindow: u32): usize {
     if (this.state != State.HEADER || this.headerLength != 0) return 0;
     const at = cursor;
     const left = <u32>(limit - at);
@@ -164,7 +164,8 @@ export class FrameReader {
     const length = bodyLengthOf(at);
     if (length > maxBody || length > left - HEADER_LENGTH) return 0;
     offered = at + HEADER_LENGTH;
-    offeredLength = min<u32>(length, headWindow(flagOf(at), length, requestWindow));
+    const window = headWindow(flagOf(at), length, requestWindow, answerWindow);
+    offeredLength = min<u32>(length, window);
     this.bodyComplete = true;
     this.isStarved = false;
     this.hadFrames = true;
@@ -178,8 +179,9 @@ export class FrameReader {
    * @param maxBody the longest body in bytes that a header may state
    * @param requestWindow the longest body of a request that is offered whole, for the attachments at
    *   its end; of a longer one only a head of `HEAD_WINDOW` is
+   * @param answerWindow how many bytes of an answer's body are offered
    */
-  next(maxBody: u32, requestWindow: u32): Step {
+  next(maxBody: u32, requestWindow: u32, answerWindow: u32 = SHORT_WINDOW): Step {
     if (this.state == State.HEADER) {
       const step = this.readHeader();
       if (step != Step.HEAD) return step;
@@ -189,7 +191,7 @@ export class FrameReader {
       this.nextOffer = 0;
       this.isStarved = false;
     }
-    if (this.state == State.HEAD) return this.offerHead(requestWindow);
+    if (this.state == State.HEAD) return this.offerHead(requestWindow, answerWindow);
     const passed = min<u32>(this.rest, <u32>(limit - cursor));
     cursor += passed;
     this.rest -= passed;
@@ -251,9 +253,10 @@ export class FrameReader {
     return have + take < HEADER_LENGTH ? Step.NEED_BYTES : Step.HEAD;
   }
 
-  private offerHead(requestWindow: u32): Step {
+  private offerHead(requestWindow: u32, answerWindow: u32): Step {
     const length = bodyLengthOf(this.header);
-    const window = min<u32>(length, headWindow(flagOf(this.header), length, requestWindow));
+    const most = headWindow(flagOf(this.header), length, requestWindow, answerWindow);
+    const window = min<u32>(length, most);
     const available = min<u32>(this.rest, <u32>(limit - cursor));
     if (this.carryLength == 0) {
       if (available == 0 && window != 0) return Step.NEED_BYTES;
@@ -298,7 +301,8 @@ export class FrameReader {
 /** The most bytes that are offered of a body with this `flag` and `length`. */
 // @ts-ignore: decorator
 @inline
-function headWindow(flag: u8, length: u32, requestWindow: u32): u32 {
-  if (!isRequest(flag) || isEvent(flag)) return SHORT_WINDOW;
+function headWindow(flag: u8, length: u32, requestWindow: u32, answerWindow: u32): u32 {
+  if (isEvent(flag)) return SHORT_WINDOW;
+  if (!isRequest(flag)) return answerWindow;
   return length <= requestWindow ? length : HEAD_WINDOW;
 }

@@ -20,6 +20,7 @@ import { cellKey, Series } from "../metrics/series";
 import { Holds } from "./holds";
 import { InFlight, InFlightTable } from "./in_flight";
 import { Kept } from "../wire/arena";
+import { Span } from "../wire/span";
 
 /** How a call ends. */
 export const enum EndKind {
@@ -41,6 +42,8 @@ export class Ending extends Kept {
   /** Of an answer: a place in the protocol's list of call/statuses.ts, and what it means. */
   status: u32 = 0;
   outcome: u32 = <u32>Outcome.UNKNOWN;
+  /** The class of the exception in it, or null. */
+  thrown: Span | null = null;
   /** Bytes of the answer. */
   bytes: i64 = 0;
   /** When its last byte had passed, in ns; of no answer 0 until somebody has asked. */
@@ -54,6 +57,7 @@ export class Ending extends Kept {
     this.kind = kind;
     this.status = status;
     this.outcome = outcome;
+    this.thrown = null;
     this.bytes = bytes;
     this.time = time;
     return this;
@@ -174,6 +178,7 @@ function tell(telemetry: Telemetry, call: InFlight, ending: Ending): void {
   ended.responseBytes = isAnswered ? ending.bytes : 0;
   ended.status = ending.status;
   ended.outcome = ending.outcome;
+  ended.thrown = ending.thrown;
   ended.closedBy = ending.kind == EndKind.UNANSWERED ? ending.closedBy : ClosedBy.UNKNOWN;
   telemetry.tell();
   if (!noted) return;

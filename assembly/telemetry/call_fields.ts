@@ -1,11 +1,13 @@
 /**
- * What is told of a call, as attributes of a span or of a log record.
+ * What is told of a call, as attributes of a span or of a log record, or in a line of JSON.
  *
  * Names are those of the call's series: cleaned, bounded, and `_OTHER` where the metrics have that. So no
  * more of the wire goes out here than there.
  *
  *     rpc.system.name, rpc.method, rpc.response.status_code, error.type   OpenTelemetry's conventions for RPC
  *     dubbo.…                                                             ours
+ *
+ * A line has the same under shorter keys: without `dubbo.`, and with `_` for each further dot.
  */
 import { cleaned } from "../call/cleaned";
 import { Name, NAME_COUNT, NAME_WORDS } from "../call/names";
@@ -32,10 +34,26 @@ import { writeNumberAttribute, writeTextAttribute } from "./otlp";
 const KEY = memory.data(64);
 const WORD = memory.data(64);
 const NAME = memory.data(16);
+const DIGITS = memory.data(24);
+const MOST_DIGITS: u32 = 24;
 const NANOSECONDS: u64 = 1000;
 const METHOD_ROOM = memory.data(408);
 /** The name of a call of which neither interface nor method is a label. */
 const NAMELESS = "dubbo.call";
+/** What a line leaves out of a key. */
+const PREFIX = "dubbo.";
+const DOT: u8 = 0x2e;
+const QUOTE: u32 = 0x22;
+/** `,"` and `":` */
+const COMMA_QUOTE: u32 = 0x2c22;
+const QUOTE_COLON: u32 = 0x223a;
+
+/** In place of a message's field: members of a JSON object. */
+export const IN_LINE: u32 = 0;
+
+// Where the call is told that is being told.
+let out: Output = changetype<Output>(0);
+let target: u32 = IN_LINE;
 
 /** Points `span` at the name of the call's series with this number; without bytes where it has none. */
 export function nameOf(call: EndedCall, name: u32, span: Span): void {
@@ -74,67 +92,80 @@ export function writeTitle(call: EndedCall): usize {
 /** How long the method is that was written last. */
 export let methodLength: u32 = 0;
 
-/** Appends what is told of `call` as attributes in `field`; `fields` are bits of fields.ts. */
-export function writeFields(out: Output, field: u32, call: EndedCall, fields: u32): void {
-  writeTextOf(out, field, "rpc.system.name", call.protocol == Protocol.GRPC ? "grpc" : "dubbo", 0);
-  const method = writeMethod(call);
-  if (methodLength != 0) {
-    const key = ascii(KEY, "rpc.method");
-    writeTextAttribute(out, field, key, 10, method, methodLength);
+/**
+ * Appends what is told of `call` to `to`; `fields` are bits of fields.ts.
+ *
+ * @param field of the message that has attributes, or `IN_LINE`
+ */
+export function writeFields(to: Output, field: u32, call: EndedCall, fields: u32): void {
+  out = to;
+  target = field;
+  const isLine = field == IN_LINE;
+  if (!isLine) {
+    tellWord("rpc.system.name", call.protocol == Protocol.GRPC ? "grpc" : "dubbo", 0);
+    const method = writeMethod(call);
+    if (methodLength != 0) tellText(writeKey("rpc.method"), method, methodLength);
   }
   const span = changetype<Span>(NAME);
-  for (let name: u32 = Name.VERSION as u32; name < NAME_COUNT; name++) {
+  for (let name: u32 = isLine ? 0 : (Name.VERSION as u32); name < NAME_COUNT; name++) {
     if (!(fields & (1 << name))) continue;
     nameOf(call, name, span);
-    if (span.length == 0) continue;
-    const length = writeNameKey(name);
-    const clean = cleaned(span);
-    writeTextAttribute(out, field, KEY, length, clean.start, clean.length);
+    const prefix = writeKey(PREFIX);
+    tellName(prefix + copyWord(KEY + prefix, NAME_WORDS, name), span);
   }
-  if (fields & fieldBit(Field.SIDE)) writeTextOf(out, field, "dubbo.side", SIDE_NAMES, call.side);
-  if (fields & fieldBit(Field.CALL)) writeTextOf(out, field, "dubbo.call", CALL_NAMES, call.kind);
+  if (fields & fieldBit(Field.SIDE)) tellWord("dubbo.side", SIDE_NAMES, call.side);
+  if (fields & fieldBit(Field.CALL)) tellWord("dubbo.call", CALL_NAMES, call.kind);
   if (fields & fieldBit(Field.SERIALIZATION)) {
-    writeTextOf(out, field, "dubbo.serialization", SERIALIZATION_WORDS, call.serialization);
+    tellWord("dubbo.serialization", SERIALIZATION_WORDS, call.serialization);
   }
-  if (fields & fieldBit(Field.REQUEST_ID)) {
-    writeNumberOf(out, field, "dubbo.request.id", <i64>call.id);
-  }
+  writeEnd(call, fields);
   if (fields & fieldBit(Field.DURATION)) {
-    writeNumberOf(out, field, "dubbo.duration_us", durationOf(call) / NANOSECONDS);
+    tellNumber("dubbo.duration_us", durationOf(call) / NANOSECONDS);
   }
+  if (fields & fieldBit(Field.BYTES)) {
+    tellNumber("dubbo.request.bytes", call.requestBytes);
+    if (isLine || call.isAnswered) tellNumber("dubbo.response.bytes", call.responseBytes);
+  }
+  if (fields & fieldBit(Field.REQUEST_ID)) tellNumber("dubbo.request.id", call.id);
   if (fields & fieldBit(Field.RULE) && pointAtRule(call, span)) {
-    writeNameAttribute(out, field, "dubbo.rule", span);
+    tellName(writeKey("dubbo.rule"), span);
   }
   if (fields & fieldBit(Field.POLICY) && pointAtPolicy(call, span)) {
-    writeNameAttribute(out, field, "dubbo.policy", span);
+    tellName(writeKey("dubbo.policy"), span);
   }
   if (fields & fieldBit(Field.PEER)) {
     peerAddress(span);
-    if (span.length != 0) writeNameAttribute(out, field, "network.peer.address", span);
+    tellName(writeKey(isLine ? "peer" : "network.peer.address"), span);
   }
   if (fields & fieldBit(Field.PRINCIPAL)) {
     askPrincipal(span);
-    if (span.length != 0) writeNameAttribute(out, field, "dubbo.principal", span);
+    tellName(writeKey("dubbo.principal"), span);
   }
-  const hasBytes = (fields & fieldBit(Field.BYTES)) != 0;
-  if (hasBytes) writeNumberOf(out, field, "dubbo.request.bytes", call.requestBytes);
+}
+
+/** Tells how the call ended. */
+function writeEnd(call: EndedCall, fields: u32): void {
+  const isLine = target == IN_LINE;
+  const outcome = call.outcome;
+  const tellsOutcome = (fields & fieldBit(Field.OUTCOME)) != 0;
   if (!call.isAnswered) {
-    writeTextOf(out, field, "error.type", "unanswered", 0);
+    if (!isLine) tellWord("error.type", "unanswered", 0);
+    else if (tellsOutcome) tellWord("outcome", "unanswered", 0);
     if (fields & fieldBit(Field.CLOSED_BY)) {
-      writeTextOf(out, field, "dubbo.closed_by", CLOSED_BY_NAMES, call.closedBy);
+      tellWord("dubbo.closed_by", CLOSED_BY_NAMES, call.closedBy);
     }
     return;
   }
   const statuses = valuesOf(Label.STATUS, call.protocol);
   if (fields & fieldBit(Field.STATUS)) {
-    writeTextOf(out, field, "rpc.response.status_code", statuses, call.status);
+    tellWord(isLine ? "status" : "rpc.response.status_code", statuses, call.status);
   }
-  if (fields & fieldBit(Field.OUTCOME)) {
-    writeTextOf(out, field, "dubbo.outcome", OUTCOME_NAMES, call.outcome);
-  }
-  if (call.outcome == Outcome.ERROR) writeTextOf(out, field, "error.type", statuses, call.status);
-  if (call.outcome == Outcome.EXCEPTION) writeTextOf(out, field, "error.type", "exception", 0);
-  if (hasBytes) writeNumberOf(out, field, "dubbo.response.bytes", call.responseBytes);
+  if (tellsOutcome) tellWord("dubbo.outcome", OUTCOME_NAMES, outcome);
+  if (outcome == Outcome.ERROR && !isLine) tellWord("error.type", statuses, call.status);
+  if (outcome != Outcome.EXCEPTION) return;
+  const thrown = fields & fieldBit(Field.EXCEPTION) ? call.thrown : null;
+  if (thrown) tellName(writeKey(isLine ? "exception" : "error.type"), thrown);
+  else if (!isLine) tellWord("error.type", "exception", 0);
 }
 
 /** Points `span` at the name of the rule that the call took; false where it took none. */
@@ -191,21 +222,59 @@ export function ascii(to: usize, text: string): usize {
   return to;
 }
 
-function writeNameKey(name: u32): u32 {
-  ascii(KEY, "dubbo.");
-  return 6 + copyWord(KEY + 6, NAME_WORDS, name);
+/** Writes `key` as the target has it to `KEY`; answers its length. */
+function writeKey(key: string): u32 {
+  ascii(KEY, key);
+  if (target != IN_LINE) return key.length;
+  let length: u32 = 0;
+  // Our own keys are the ones with a dot after the fifth character.
+  const from: u32 = key.length >= PREFIX.length && load<u8>(KEY, 5) == DOT ? PREFIX.length : 0;
+  for (let i = from; i < <u32>key.length; i++) {
+    const byte = load<u8>(KEY + i);
+    store<u8>(KEY + length++, byte == DOT ? 0x5f : byte);
+  }
+  return length;
 }
 
-function writeTextOf(out: Output, field: u32, key: string, words: string, index: u32): void {
-  const length = copyWord(WORD, words, index);
-  writeTextAttribute(out, field, ascii(KEY, key), key.length, WORD, length);
-}
-
-function writeNameAttribute(out: Output, field: u32, key: string, name: Span): void {
+/** Tells `name`, cleaned, if it has any bytes, under the key of `keyLength` bytes in `KEY`. */
+function tellName(keyLength: u32, name: Span): void {
+  if (name.length == 0) return;
   const clean = cleaned(name);
-  writeTextAttribute(out, field, ascii(KEY, key), key.length, clean.start, clean.length);
+  tellText(keyLength, clean.start, clean.length);
 }
 
-function writeNumberOf(out: Output, field: u32, key: string, value: i64): void {
-  writeNumberAttribute(out, field, ascii(KEY, key), key.length, value);
+function tellWord(key: string, words: string, index: u32): void {
+  const length = copyWord(WORD, words, index);
+  tellText(writeKey(key), WORD, length);
+}
+
+function tellText(keyLength: u32, value: usize, length: u32): void {
+  if (target != IN_LINE) return writeTextAttribute(out, target, KEY, keyLength, value, length);
+  beginMember(keyLength);
+  out.writeU8(QUOTE);
+  out.write(value, length);
+  out.writeU8(QUOTE);
+}
+
+function tellNumber(key: string, value: u64): void {
+  const length = writeKey(key);
+  if (target != IN_LINE) return writeNumberAttribute(out, target, KEY, length, value);
+  beginMember(length);
+  writeDigits(out, value);
+}
+
+function beginMember(keyLength: u32): void {
+  out.writeU16(COMMA_QUOTE);
+  out.write(KEY, keyLength);
+  out.writeU16(QUOTE_COLON);
+}
+
+/** Appends `number` in decimal digits. */
+export function writeDigits(to: Output, number: u64): void {
+  let p = DIGITS + MOST_DIGITS;
+  do {
+    store<u8>(--p, <u8>(0x30 + (number % 10)));
+    number /= 10;
+  } while (number != 0);
+  to.write(p, <u32>(DIGITS + MOST_DIGITS - p));
 }

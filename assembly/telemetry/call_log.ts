@@ -2,33 +2,19 @@
  * Which calls are logged, and how: as records for a collector, or as a line of JSON in Envoy's log.
  */
 import { Call } from "../call/call";
-import { cleaned } from "../call/cleaned";
-import { NAME_COUNT, NAME_WORDS } from "../call/names";
-import { SERIALIZATION_WORDS } from "../call/serializations";
-import {
-  CALL_NAMES,
-  CLOSED_BY_NAMES,
-  OUTCOME_NAMES,
-  Protocol,
-  SIDE_NAMES,
-} from "../call/vocabulary";
-import { peerAddress } from "../host/peer_address";
+import { Protocol } from "../call/vocabulary";
 import { askPrincipal } from "../host/peer_principal";
 import { SourceAddress } from "../host/source_address";
 import { logBytes, LogLevel } from "../host/log";
-import { Label, valuesOf } from "../metrics/definitions";
 import { hashU64 } from "../wire/hash";
 import { Output } from "../wire/output";
-import { Span } from "../wire/span";
 import {
   ascii,
-  copyWord,
   durationOf,
   hasFailed,
+  IN_LINE,
   methodLength,
-  nameOf,
-  pointAtPolicy,
-  pointAtRule,
+  writeDigits,
   writeFields,
   writeTitle,
 } from "./call_fields";
@@ -48,8 +34,7 @@ const MOST_LINES: u32 = 1000;
 const SECOND: u64 = 1_000_000_000;
 const MICROSECOND: u64 = 1000;
 
-const TEXT = memory.data(96);
-const NAME = memory.data(16);
+const TEXT = memory.data(32);
 /** Room for a `SourceAddress` of the call that is asked about. */
 const ADDRESS_BYTES: u32 = 24;
 const ADDRESS = memory.data(24);
@@ -140,54 +125,8 @@ export class CallLog {
     const fields = this.settings.logFields;
     out.clear();
     this.writeText('{"time_us":');
-    this.writeNumber(call.endedAt / MICROSECOND);
-    const span = changetype<Span>(NAME);
-    for (let name: u32 = 0; name < NAME_COUNT; name++) {
-      if (!(fields & (1 << name))) continue;
-      nameOf(call, name, span);
-      if (span.length != 0) this.writeName(NAME_WORDS, name, span);
-    }
-    if (fields & fieldBit(Field.SIDE)) this.writeField("side", SIDE_NAMES, call.side);
-    if (fields & fieldBit(Field.CALL)) this.writeField("call", CALL_NAMES, call.kind);
-    if (fields & fieldBit(Field.SERIALIZATION)) {
-      this.writeField("serialization", SERIALIZATION_WORDS, call.serialization);
-    }
-    if (fields & fieldBit(Field.STATUS) && call.isAnswered) {
-      this.writeField("status", valuesOf(Label.STATUS, call.protocol), call.status);
-    }
-    if (fields & fieldBit(Field.OUTCOME)) {
-      if (call.isAnswered) this.writeField("outcome", OUTCOME_NAMES, call.outcome);
-      else this.writeField("outcome", "unanswered", 0);
-    }
-    if (fields & fieldBit(Field.CLOSED_BY) && !call.isAnswered) {
-      this.writeField("closed_by", CLOSED_BY_NAMES, call.closedBy);
-    }
-    if (fields & fieldBit(Field.DURATION)) {
-      this.writeText(',"duration_us":');
-      this.writeNumber(durationOf(call) / MICROSECOND);
-    }
-    if (fields & fieldBit(Field.BYTES)) {
-      this.writeText(',"request_bytes":');
-      this.writeNumber(call.requestBytes);
-      this.writeText(',"response_bytes":');
-      this.writeNumber(call.responseBytes);
-    }
-    if (fields & fieldBit(Field.REQUEST_ID)) {
-      this.writeText(',"request_id":');
-      this.writeNumber(call.id);
-    }
-    if (fields & fieldBit(Field.RULE) && pointAtRule(call, span)) this.writeName("rule", 0, span);
-    if (fields & fieldBit(Field.POLICY) && pointAtPolicy(call, span)) {
-      this.writeName("policy", 0, span);
-    }
-    if (fields & fieldBit(Field.PEER)) {
-      peerAddress(span);
-      if (span.length != 0) this.writeName("peer", 0, span);
-    }
-    if (fields & fieldBit(Field.PRINCIPAL)) {
-      askPrincipal(span);
-      if (span.length != 0) this.writeName("principal", 0, span);
-    }
+    writeDigits(out, call.endedAt / MICROSECOND);
+    writeFields(out, IN_LINE, call, fields);
     const trace = call.noted;
     if (trace && trace.isTraced && fields & fieldBit(Field.TRACE_ID)) {
       this.writeText(',"trace_id":"');
@@ -200,40 +139,8 @@ export class CallLog {
     return true;
   }
 
-  private writeField(key: string, words: string, index: u32): void {
-    this.writeText(',"');
-    this.writeText(key);
-    this.writeText('":"');
-    this.writeWord(words, index);
-    this.line.writeU8(0x22);
-  }
-
-  /** Writes `name`, cleaned, under word number `index` of `words`. */
-  private writeName(words: string, index: u32, name: Span): void {
-    const clean = cleaned(name);
-    this.writeText(',"');
-    this.writeWord(words, index);
-    this.writeText('":"');
-    this.line.write(clean.start, clean.length);
-    this.line.writeU8(0x22);
-  }
-
   private writeText(text: string): void {
     this.line.write(ascii(TEXT, text), text.length);
-  }
-
-  private writeWord(words: string, index: u32): void {
-    const length = copyWord(TEXT, words, index);
-    this.line.write(TEXT, length);
-  }
-
-  private writeNumber(number: u64): void {
-    let p = TEXT + 24;
-    do {
-      store<u8>(--p, <u8>(0x30 + (number % 10)));
-      number /= 10;
-    } while (number != 0);
-    this.line.write(p, <u32>(TEXT + 24 - p));
   }
 
   /** Gives everything back. */

@@ -3,6 +3,7 @@
  */
 import { CallKind, ClosedBy, Outcome, Protocol, Side } from "../call/vocabulary";
 import { Series } from "../metrics/series";
+import { Span } from "../wire/span";
 import { NotedCall } from "./noted_call";
 
 /** One, filled again and again. */
@@ -28,6 +29,8 @@ export class EndedCall {
   /** Of an answer: a place in the protocol's list of call/statuses.ts. */
   status: u32 = 0;
   outcome: u32 = <u32>Outcome.UNKNOWN;
+  /** The class of the exception that it carries, or null: it has none, or that could not be read. */
+  thrown: Span | null = null;
   /** Of a call without one. */
   closedBy: ClosedBy = ClosedBy.UNKNOWN;
 

@@ -17,13 +17,14 @@ export const enum Field {
   TRACE_ID,
   RULE,
   POLICY,
+  EXCEPTION,
   PEER,
   PRINCIPAL,
 }
 
 /** Their words in the configuration, in the order of the numbers. */
 export const FIELD_WORDS =
-  "side call serialization status outcome closed_by duration bytes request_id trace_id rule policy peer principal";
+  "side call serialization status outcome closed_by duration bytes request_id trace_id rule policy exception peer principal";
 
 /** The bit of a field. */
 // @ts-ignore: decorator
@@ -41,7 +42,7 @@ export const ALL_NAMES: u32 = (1 << NAME_COUNT) - 1;
  */
 export const USUAL_FIELDS: u32 =
   ALL_NAMES |
-  ((((1 << ((Field.POLICY as u32) + 1)) - 1) & ~(1 << (Field.REQUEST_ID as u32))) << NAME_COUNT);
+  ((((1 << ((Field.EXCEPTION as u32) + 1)) - 1) & ~(1 << (Field.REQUEST_ID as u32))) << NAME_COUNT);
 
 /** What a span has: its trace, its duration and its peer stand elsewhere in it, or nowhere. */
 export const SPAN_FIELDS: u32 = USUAL_FIELDS & ~(1 << (NAME_COUNT + (Field.DURATION as u32)));

@@ -50,6 +50,14 @@ export class TelemetrySettings extends Kept {
     return this.traces || (match !== null && match.asksAttachments);
   }
 
+  /** Whether the class of an exception is told. */
+  get tellsExceptions(): bool {
+    return (
+      this.traces ||
+      (this.log != LogTarget.NONE && (this.logFields & fieldBit(Field.EXCEPTION)) != 0)
+    );
+  }
+
   /**
    * Whether something must be noted of each call for its record.
    *

@@ -6,9 +6,10 @@
  * A call only appends some hundred bytes to a queue in memory; what does not fit is dropped and counted.
  */
 import { HeaderMap, headerValue } from "../host/headers";
-import { Call } from "../call/call";
+import { Call, setOther } from "../call/call";
 import { DropReason, TelemetryRecord } from "../call/vocabulary";
 import { Metric } from "../metrics/definitions";
+import { NameSet } from "../metrics/name_set";
 import { Recorder } from "../metrics/recorder";
 import { cellKey, Series } from "../metrics/series";
 import { Output } from "../wire/output";
@@ -20,6 +21,7 @@ import { LogTarget, TelemetrySettings } from "./settings";
 import { writeSpan } from "./span_writer";
 
 const VALUE = memory.data(16);
+const OTHER = memory.data(16);
 
 /** Telemetry of one plugin. */
 @unmanaged
@@ -30,14 +32,28 @@ export class Telemetry {
   private spans: Exporter | null = null;
   private logs: Exporter | null = null;
   private log: CallLog | null = null;
+  /** Classes of exceptions that were told, and the most that are. */
+  private classes: NameSet;
+  private mostClasses: u32;
   /** Where requests to collectors are put together. */
   private body: Output = new Output();
   private recorder: Recorder;
   /** Where what is dropped and exported is counted. */
   private series: Series;
 
-  /** @param seed for chance */
-  constructor(settings: TelemetrySettings, recorder: Recorder, series: Series, seed: u64) {
+  /**
+   * @param mostClasses how many classes of exceptions are told apart
+   * @param seed for chance and hashes
+   */
+  constructor(
+    settings: TelemetrySettings,
+    recorder: Recorder,
+    series: Series,
+    mostClasses: u32,
+    seed: u64,
+  ) {
+    this.classes = new NameSet(seed);
+    this.mostClasses = mostClasses;
     this.settings = settings;
     this.recorder = recorder;
     this.series = series;
@@ -64,6 +80,15 @@ export class Telemetry {
   /** The call in `ended` has ended. */
   tell(): void {
     const call = this.ended;
+    const thrown = call.thrown;
+    if (thrown && !this.classes.has(thrown)) {
+      if (this.classes.size < this.mostClasses) this.classes.add(thrown.start, thrown.length);
+      else {
+        const other = changetype<Span>(OTHER);
+        setOther(other);
+        call.thrown = other;
+      }
+    }
     const noted = call.noted;
     const spans = this.spans;
     if (spans && noted && noted.isTraced) {
@@ -147,6 +172,7 @@ export class Telemetry {
     const log = this.log;
     if (log) log.free();
     this.body.free();
+    this.classes.free();
     heap.free(changetype<usize>(this.ended));
     heap.free(changetype<usize>(this));
   }

@@ -5,7 +5,6 @@
  * stay where they are, which is until the next read from the host.
  */
 @unmanaged
-@final
 export class Span {
   /** Address of the first byte; 0 means that there is no value (a null on the wire). */
   start: usize = 0;

@@ -36,6 +36,8 @@ export interface FixtureFrame {
   // Responses:
   status?: number;
   responseType?: number;
+  /** The class of the exception in it. */
+  exception?: string;
   // Both, where the serialization was decoded:
   attachments?: Record<string, unknown>;
   /** Where the head's strings end, as offsets in the body. */
@@ -77,6 +79,7 @@ function normalise(entry: Entry): FixtureFrame {
     desc: optional(entry, "desc", "argTypes"),
     status: optional(entry, "status"),
     responseType: optional(entry, "response_type", "responseType"),
+    exception: optional(entry, "exception"),
     attachments: optional(entry, "attachments"),
     stringEndsInBody: optional(entry, "string_ends_in_body"),
     trailingBytes:

@@ -52,7 +52,7 @@ const MATCHES: readonly object[] = [
 const FIELDS: readonly string[] = [
   ...["interface", "method", "version", "group", "application", "side", "call", "serialization"],
   ...["status", "outcome", "closed_by", "duration", "bytes", "request_id", "trace_id", "rule"],
-  ...["policy", "peer", "principal"],
+  ...["policy", "exception", "peer", "principal"],
 ];
 
 /** A `telemetry` part; at least one of spans and log is on. */

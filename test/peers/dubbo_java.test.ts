@@ -9,11 +9,17 @@ import { javaArguments } from "./java_build.ts";
 import { runJavaConsumer } from "./java_peers.ts";
 import type { CallLine } from "./report.ts";
 import { awaitSeries, routedIn } from "./routing_series.ts";
+import { holdThrown, TELLS_THROWN } from "./thrown.ts";
 import { isSet, ruleCounts, SET_AND_REST } from "./rules.ts";
 
 const CALLS = 900;
 const TEST = { timeout: 90_000 };
 const SERIALIZATIONS = ["hessian2", "fastjson2"] as const;
+/** The class of what is thrown, as each writes it: fastjson2 has short names for Java's own. */
+const THROWN = {
+  hessian2: "java.lang.IllegalStateException",
+  fastjson2: "IllegalStateException",
+};
 
 /** What the provider looks for, and in which calls it must find that. */
 const MARKS: [mark: string, isMarked: (line: CallLine) => boolean][] = [
@@ -30,7 +36,7 @@ describe("Dubbo Java peers", () => {
   for (const serialization of SERIALIZATIONS) {
     test(`counted before tcp_proxy, ${serialization}`, TEST, async (t) => {
       const provider = await startProvider(t, { mark: "x-interop" });
-      const { envoy, ports } = await startBetween(t, provider.port, {});
+      const { envoy, ports } = await startBetween(t, provider.port, TELLS_THROWN);
       const { user, order } = ports;
       const options = { user, order, calls: CALLS, serialization };
       await runJavaConsumer(options, async (sent) => {
@@ -39,6 +45,7 @@ describe("Dubbo Java peers", () => {
           expected(sent, CALLS, () => true),
         );
         await awaitSeries(envoy, sent, serialization);
+        holdThrown(envoy, sent, THROWN[serialization]);
       });
     });
 

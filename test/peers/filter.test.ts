@@ -3,13 +3,16 @@
 
 import assert from "node:assert/strict";
 import { before, describe, test, type TestContext } from "node:test";
+import { setPluginConfig, wasmPlugins } from "../../harness/envoy_config.ts";
 import { startEnvoy, type EnvoyProcess } from "../../harness/envoy_process.ts";
 import { freePorts } from "../../harness/ports.ts";
 import { envoyBetween, ourFilter, type BetweenPorts } from "./envoy_between.ts";
+
 import { goCommand } from "./go_build.ts";
 import { runGoConsumer, startGoProvider, type ConsumerOptions } from "./go_peers.ts";
 import { awaitSeries } from "./routing_series.ts";
 import { eventsIn } from "./series.ts";
+import { holdThrown, TELLS_THROWN } from "./thrown.ts";
 
 const CALLS = 1000;
 const TEST = { timeout: 60_000 };
@@ -52,7 +55,12 @@ async function startWithFilter(
   const [admin, dubbo, user, order] = await freePorts(4);
   const ports = { admin, dubbo, user, order };
   const config = envoyBetween(ports, provider.port, provider.port, ourFilter());
-  const envoy = await startEnvoy({ config, concurrency, componentLogLevel: "dubbo:critical" });
+  for (const plugin of wasmPlugins(config)) setPluginConfig(plugin, TELLS_THROWN);
+  const envoy = await startEnvoy({
+    config,
+    concurrency,
+    componentLogLevel: "dubbo:critical,wasm:info",
+  });
   t.after(() => envoy.stop());
   return { envoy, ports };
 }
@@ -61,4 +69,5 @@ async function startWithFilter(
 async function countsAll(envoy: EnvoyProcess, options: ConsumerOptions): Promise<void> {
   const report = await runGoConsumer(options, (sent) => awaitSeries(envoy, sent));
   await awaitSeries(envoy, report);
+  holdThrown(envoy, report, "java.lang.Throwable");
 }

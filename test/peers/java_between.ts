@@ -30,7 +30,7 @@ export async function startBetween(
   const ports = { admin, dubbo, user, order };
   const config = envoyBetween(ports, port, port, ourFilter());
   for (const plugin of wasmPlugins(config)) setPluginConfig(plugin, filterConfig);
-  const envoy = await startEnvoy({ config, componentLogLevel: "dubbo:critical" });
+  const envoy = await startEnvoy({ config, componentLogLevel: "dubbo:critical,wasm:info" });
   t.after(() => envoy.stop());
   return { envoy, ports };
 }

@@ -69,7 +69,7 @@ const BAD: [object, string, string, string, isBeyondSchema?: boolean][] = [
     `${T}.log.fields[0]`,
     '"argument"',
     "one of interface, method, version, group, application, side, call, serialization, status, " +
-      "outcome, closed_by, duration, bytes, request_id, trace_id, rule, policy, peer, principal",
+      "outcome, closed_by, duration, bytes, request_id, trace_id, rule, policy, exception, peer, principal",
   ],
   [
     log({ when: { match: { interface: "x" } } }),

@@ -3,88 +3,30 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { FrameSplitter } from "../../../demo/dubbo/frame.ts";
-import { decodeRequest } from "../../../demo/dubbo/message.ts";
-import { Clock } from "../../emulator/clock.ts";
 import { Vm } from "../../emulator/emulator.ts";
 import type { Headers } from "../../emulator/http_stream.ts";
-import type { Plugin } from "../../emulator/plugin.ts";
-import { propertyPath } from "../../emulator/properties.ts";
 import { concat, request, response, type Request } from "../../frames/frames.ts";
-import { readLogs, readTraces, type Told } from "../../frames/otlp.ts";
+import { readTraces } from "../../frames/otlp.ts";
 import { counted, MODULE_UNDER_TEST } from "../routing/setup.ts";
 import { headersOf, unary } from "../triple/setup.ts";
+import {
+  ALL,
+  attachmentsOf,
+  isLine,
+  logsOf,
+  make,
+  OTLP,
+  SECOND,
+  spansOf,
+  start,
+  type Started,
+} from "./setup.ts";
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const SPAN = "b7ad6b7169203331";
 const SAMPLED = `00-${TRACE}-${SPAN}-01`;
-const OTLP = { cluster: "collector", interval_ms: 1, headers: [{ name: "x-token", value: "t" }] };
-const ALL = { sample: { percentage: 100 } };
 const ACCEPTED: Headers = [[":status", "200"]];
-const SECOND = 1_000_000_000n;
 const CERTIFICATE = "connection\0uri_san_peer_certificate";
-const isLine = ({ message }: { message: string }): boolean => message.startsWith("{");
-
-interface Started {
-  vm: Vm;
-  plugin: Plugin;
-  clock: Clock;
-}
-
-function start(telemetry: object, rest: object = {}): Started {
-  const clock = new Clock();
-  const vm = Vm.load(MODULE_UNDER_TEST, { clock });
-  const node = (...path: string[]): string => propertyPath("xds", "node", "metadata", ...path);
-  const properties = {
-    [node("NAMESPACE")]: "mesh-demo",
-    [node("LABELS", "app")]: "comsumer",
-    [node("NAME")]: "comsumer-1",
-  };
-  const plugin = vm.plugin({
-    config: JSON.stringify({ side: "consumer", ...rest, telemetry }),
-    properties,
-  });
-  if (plugin.refused !== undefined) throw new Error(plugin.refused[0]!.message);
-  plugin.clusters.add("collector");
-  return { vm, plugin, clock };
-}
-
-/** Makes calls, each answered 3 ms later, and lets the filter send what it has. */
-function make(
-  { vm, plugin, clock }: Started,
-  calls: Request[],
-  status = 20,
-  properties: Record<string, string> = {},
-): void {
-  const connection = plugin.connect({ properties });
-  calls.forEach((call, index) => {
-    connection.downstream(request({ id: index, ...call }));
-    clock.advance(3_000_000n);
-    connection.upstream(response({ id: index, status }));
-  });
-  clock.advance(SECOND);
-  vm.tick();
-}
-
-/** What a provider sees in the request beside what every request has. */
-function attachmentsOf(frame: Uint8Array): Record<string, string> {
-  const seen: Record<string, unknown> = {};
-  new FrameSplitter((one) => Object.assign(seen, decodeRequest(one).attachments)).push(
-    Buffer.from(frame),
-  );
-  for (const usual of ["path", "interface", "version", "timeout"]) delete seen[usual];
-  return seen as Record<string, string>;
-}
-
-/** The spans that were sent so far. */
-const spansOf = ({ plugin }: Started): Told[] =>
-  plugin.sent
-    .filter(({ headers }) => headers.some(([, value]) => value.endsWith("/v1/traces")))
-    .flatMap(({ body }) => readTraces(body).records);
-const logsOf = ({ plugin }: Started): Told[] =>
-  plugin.sent
-    .filter(({ headers }) => headers.some(([, value]) => value.endsWith("/v1/logs")))
-    .flatMap(({ body }) => readLogs(body).records);
 
 test("calls are told also where nothing is counted", () => {
   const started = start({ otlp: OTLP, spans: ALL }, { metrics: { enabled: false } });
