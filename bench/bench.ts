@@ -2,7 +2,7 @@
 //
 //   npm run bench -- --shapes pipelined,serial --variants tcp_proxy,ours --rounds 9
 //   npm run bench -- --variants ours --compare /tmp/other.wasm      two builds of ours
-//   npm run bench -- --save                                         and write bench/chart.svg
+//   npm run bench -- --save                                         and write chart and pages (pages.ts)
 //
 // Results go to build/bench/results.json. The exit code is 1 where a run was void: where Envoy's
 // counters, the provider's and the generator's do not agree on how many calls there were.
@@ -15,6 +15,8 @@ import { fromRoot } from "../harness/repository.ts";
 import { chart } from "./chart.ts";
 import { runMain } from "./entry.ts";
 import { modulesFor, saveResults } from "./modules.ts";
+import type { Missing } from "./others.ts";
+import { saveFigures } from "./pages.ts";
 import { isVoid, run, type Results, type RunOptions } from "./run.ts";
 import { SHAPES, type Shape } from "./shapes.ts";
 import { spreadOf } from "./statistics.ts";
@@ -39,7 +41,9 @@ async function main(): Promise<number> {
       quiet: { type: "boolean", default: false },
     },
   });
-  const { own, all } = chains(variants(await modulesFor(values.module, values.compare)), values);
+  const missing: Missing = {};
+  const modules = await modulesFor(values.module, values.compare, missing);
+  const { own, all } = chains(variants(modules), values, missing);
   const options: RunOptions = {
     variants: all,
     shapes: chosen(SHAPES, values.shapes),
@@ -56,8 +60,18 @@ async function main(): Promise<number> {
   const compared = values.compare !== undefined;
   for (const shape of options.shapes) console.log(`\n${section(shape, rows, all, compared)}`);
   console.log(`\n${startTimes(results)}`);
+  for (const [name, why] of Object.entries(missing)) console.log(`${name} is left out: ${why}`);
   saveResults("results.json", { title, rows, ...results });
   if (values.save) {
+    saveFigures({
+      title,
+      envoy: await envoyVersion(),
+      rounds: options.rounds,
+      turns: options.turns,
+      waited: spreadOf(rows.flatMap(({ waited }) => waited?.median ?? [])).median,
+      starts: startCpu(results),
+      rows,
+    });
     writeFileSync(fromRoot("bench/chart.svg"), chart(title, options.shapes, own, rows));
   }
   return isVoid(results.measurements) ? 1 : 0;
@@ -69,9 +83,17 @@ function number(values: Record<keyof typeof MOST, string>, name: keyof typeof MO
   throw new Error(`--${name} is ${values[name]}, expected more than 0, ${MOST[name]} at most`);
 }
 
-/** Those of the names in `list`, all where there is no list. Throws at a name that is not there. */
-function chosen<T extends { name: string }>(all: readonly T[], list: string | undefined): T[] {
-  const names = list?.split(",") ?? all.map(({ name }) => name);
+/**
+ * Those of the names in `list`, all where there is no list. Throws at a name that is neither there nor
+ * `missing`.
+ */
+function chosen<T extends { name: string }>(
+  all: readonly T[],
+  list: string | undefined,
+  missing: Missing = {},
+): T[] {
+  const names =
+    list?.split(",").filter((name) => !(name in missing)) ?? all.map(({ name }) => name);
   const unknown = names.find((name) => !all.some((one) => one.name === name));
   if (unknown === undefined) return all.filter(({ name }) => names.includes(name));
   throw new Error(`no ${unknown}, only ${all.map(({ name }) => name).join(", ")}`);
@@ -81,10 +103,11 @@ function chosen<T extends { name: string }>(all: readonly T[], list: string | un
 function chains(
   found: Variant[],
   values: { variants?: string | undefined },
+  missing: Missing,
 ): { own: Variant[]; all: Variant[] } {
   const ofBase = found.filter(({ name }) => name.startsWith(BASE));
   const rest = found.filter(({ name }) => !name.startsWith(BASE));
-  const own = chosen(rest, values.variants).filter(
+  const own = chosen(rest, values.variants, missing).filter(
     ({ isExtra }) => values.variants !== undefined || isExtra !== true,
   );
   const twins = ofBase.filter(({ name }) => own.some((one) => BASE + one.name === name));
@@ -92,10 +115,14 @@ function chains(
 }
 
 async function titleOf({ rounds, turns, ms }: RunOptions): Promise<string> {
-  const envoy = await versionOf(await findEnvoy());
+  const envoy = await envoyVersion();
   const machine = `${cpus().length} × ${cpus()[0]?.model.trim()}`;
   const load = `${rounds} rounds of ${turns} × ${ms / 1000} s`;
   return `Envoy ${envoy}, one worker; ${load}; ${machine}, Node ${process.version}`;
+}
+
+async function envoyVersion(): Promise<string> {
+  return (await versionOf(await findEnvoy())) ?? "unknown";
 }
 
 function section(
@@ -121,6 +148,14 @@ function section(
   const rest = ["calls/s", "p50 µs", "p99 µs", "waited", ""];
   const head = ["", ...cpu, ...(compared ? ["× base"] : []), ...rest];
   return `${shape.name}: ${shape.title}\n${table([head, ...lines])}`;
+}
+
+/** The median CPU time of starting Envoy, by chain. */
+function startCpu({ starts }: Results): Record<string, number> {
+  const medians = Object.entries(starts).map(([name, all]) => {
+    return [name, spreadOf(all.map(({ cpuMs }) => cpuMs)).median];
+  });
+  return Object.fromEntries(medians);
 }
 
 function startTimes({ starts }: Results): string {

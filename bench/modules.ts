@@ -3,7 +3,9 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { fromRoot } from "../harness/repository.ts";
+import { findEnvoy, versionOf } from "../harness/envoy_binary.ts";
 import { guest, type GuestBodies } from "../test/emulator/guest.ts";
+import { hasLogger, nativeModule, type Missing } from "./others.ts";
 import type { Modules } from "./variants.ts";
 
 /** Where results and compiled modules go. */
@@ -33,14 +35,28 @@ async function written(name: string, bodies: GuestBodies): Promise<string> {
   return file;
 }
 
-/** All modules. Paths are from the working directory. Throws where a file is not there. */
-export async function modulesFor(wasm: string | undefined, base?: string): Promise<Modules> {
+/**
+ * All modules. Paths are from the working directory. What cannot be measured with this Envoy, or without a
+ * C compiler, is told in `missing`. Throws where a file is not there.
+ */
+export async function modulesFor(
+  wasm: string | undefined,
+  base?: string,
+  missing: Missing = {},
+): Promise<Modules> {
   const ours = wasm === undefined ? fromRoot("build/dubbo.wasm") : resolve(wasm);
   const compared = base === undefined ? undefined : resolve(base);
   for (const file of [ours, compared]) {
     if (file !== undefined && !existsSync(file)) throw new Error(`no module ${file}`);
   }
-  return { ours, ...(await yardsticks()), base: compared };
+  const envoy = (await versionOf(await findEnvoy())) ?? "unknown";
+  return {
+    ours,
+    ...(await yardsticks()),
+    native: nativeModule(OUTPUT, envoy, missing),
+    hasLogger: hasLogger(envoy, missing),
+    base: compared,
+  };
 }
 
 /** Writes what was measured as JSON into the folder of results. */

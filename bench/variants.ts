@@ -13,6 +13,8 @@ import {
   type Json,
 } from "../harness/envoy_config.ts";
 import { terminalFilter, type Terminal } from "../harness/terminal_filter.ts";
+import { nativeFilter, statsLogger } from "./others.ts";
+import { START_PREFIX, startFilters } from "./start_chain.ts";
 
 /** How a run's counters in Envoy must have grown: a regex for their names, and by what. */
 export interface Counter {
@@ -30,12 +32,15 @@ export interface Variant {
   isExtra?: boolean;
   /** Whether it sends spans or records, so that there must be a collector. */
   tells?: boolean;
-  /** How the guard stands between the last filter and the provider; undefined: not at all. */
+  /** How the guard stands between the last filter and the providers; undefined: not at all. */
   guard?: Guard;
 }
 
-/** What of the guard differs from envoy-local.yaml. */
+/** The guard of envoy-local.yaml, and what of it differs. */
 interface Guard {
+  module: string;
+  /** Clusters that are dialled by way of it. */
+  providers: string[];
   /** Each call gets a connection of its own to the provider. */
   isDialledForEachCall: boolean;
 }
@@ -45,6 +50,10 @@ export interface Modules {
   ours: string;
   noop: string;
   floor: string;
+  /** The dynamic module that counts; undefined where there is none for this Envoy. */
+  native: string | undefined;
+  /** Whether Envoy has the access logger of statistics. */
+  hasLogger: boolean;
   /** Another build of ours to compare with. */
   base?: string;
 }
@@ -53,23 +62,40 @@ export interface Modules {
 const PREFIX = "bench";
 const CLUSTER = "user-provider";
 const COLLECTOR = "collector";
-/** The cluster that dials by way of the guard, and the listeners and clusters that the guard is made of. */
-const GUARDED = `guard-${CLUSTER}`;
-const GUARD_PARTS = [GUARDED, `dial-${CLUSTER}`];
+/** The clusters that the chain of `npm start` calls. */
+const PROVIDERS = [CLUSTER, "user-provider-v2", "order-provider"];
+/** The listener and the cluster of envoy-local.yaml by way of which a cluster is dialled. */
+const guarded = (cluster: string): string => `guard-${cluster}`;
 
 const TCP_COUNTERS: Counter[] = [
   { names: `tcp\\.${PREFIX}\\.downstream_cx_total`, growth: "connections" },
   { names: `tcp\\.${PREFIX}\\.downstream_cx_rx_bytes_total`, growth: "requestBytes" },
   { names: `tcp\\.${PREFIX}\\.downstream_cx_tx_bytes_total`, growth: "responseBytes" },
 ];
-const DUBBO_COUNTERS: Counter[] = [
-  { names: `dubbo\\.${PREFIX}\\.request_twoway`, growth: "calls" },
-  { names: `dubbo\\.${PREFIX}\\.response_success`, growth: "calls" },
-  { names: `dubbo\\.${PREFIX}\\.(local_response|response_error).*`, growth: "nothing" },
+const dubboCounters = (prefix: string): Counter[] => [
+  { names: `dubbo\\.${prefix}\\.request_twoway`, growth: "calls" },
+  { names: `dubbo\\.${prefix}\\.response_success`, growth: "calls" },
+  { names: `dubbo\\.${prefix}\\.(local_response|response_error).*`, growth: "nothing" },
 ];
+const DUBBO_COUNTERS = dubboCounters(PREFIX);
 const GENERIC_COUNTERS: Counter[] = [
   { names: `generic_proxy\\.${PREFIX}\\.downstream_rq_total`, growth: "calls" },
   { names: `generic_proxy\\.${PREFIX}\\.downstream_rq_(error|reset).*`, growth: "nothing" },
+];
+/** The access logger of statistics writes its tags into the names. */
+const BY_LOGGER: Counter[] = [
+  ...GENERIC_COUNTERS,
+  { names: `${PREFIX}\\.calls\\..*\\.code\\.20`, growth: "calls" },
+];
+/** bench/native/count.c's. */
+const BY_NATIVE: Counter[] = [
+  ...TCP_COUNTERS,
+  { names: ".*native_calls_\\d+", growth: "calls" },
+  { names: ".*native_answers", growth: "calls" },
+  { names: ".*native_request_bytes", growth: "requestBytes" },
+  { names: ".*native_response_bytes", growth: "responseBytes" },
+  { names: ".*native_connections", growth: "connections" },
+  { names: ".*native_(errors|unmatched)", growth: "nothing" },
 ];
 const OUR_COUNTERS: Counter[] = [
   { names: ".*dubbo_requests_total", growth: "calls" },
@@ -145,6 +171,9 @@ export function rules(count: number): { rules: object[] } {
 
 const NOOP = "a Wasm filter that does nothing";
 const FLOOR = "a fetch of bytes and time";
+const NATIVE = "+ native code that counts";
+const GENERIC = "generic_proxy with the Dubbo codec";
+const LOGGED = "generic_proxy + the stats logger";
 
 /** All chains in the order of the table. */
 export function variants(modules: Modules): Variant[] {
@@ -152,20 +181,25 @@ export function variants(modules: Modules): Variant[] {
     chain(name, title, [...before, ends("tcp_proxy")], TCP_COUNTERS);
   const overDubbo = (name: string, title: string, ...before: Json[]) =>
     chain(name, title, [...before, ends("dubbo_proxy")], DUBBO_COUNTERS);
-  const guarded = (name: string, title: string, guard: Guard) => {
-    const filters = [ends("dubbo_proxy", GUARDED)];
-    return { ...chain(name, `dubbo_proxy + ${title}`, filters, DUBBO_COUNTERS), guard };
-  };
+  const overGuard = (name: string, title: string, isDialledForEachCall: boolean): Variant => ({
+    ...overDubbo(name, `dubbo_proxy + ${title}`),
+    filters: [ends("dubbo_proxy", guarded(CLUSTER))],
+    guard: { module: modules.ours, providers: [CLUSTER], isDialledForEachCall },
+  });
   const noop = wasm(modules.noop, "noop");
   const floor = wasm(modules.floor, "floor");
   const [counting, ruled, beforeDubbo, rewriting, ...telling] = ourVariants(modules.ours, "");
-  const generic = "generic_proxy with the Dubbo codec";
+  const logged = chain("generic_logger", LOGGED, [ends("generic_proxy")], BY_LOGGER);
+  logged.filters[0]!.typed_config.access_log = [statsLogger(PREFIX)];
   const all: Variant[] = [
     overTcp("tcp_proxy", "tcp_proxy alone"),
     overTcp("noop", `+ ${NOOP}`, noop),
     overTcp("floor", `+ ${FLOOR}`, floor),
     counting,
     ruled,
+    ...(modules.native === undefined
+      ? []
+      : [chain("native", NATIVE, [nativeFilter(modules.native), ends("tcp_proxy")], BY_NATIVE)]),
     { ...overTcp("rbac", "+ Envoy's network RBAC filter", RBAC), isExtra: true },
     overDubbo("dubbo_proxy", "dubbo_proxy"),
     { ...overDubbo("noop_dubbo", `${NOOP} + dubbo_proxy`, noop), isExtra: true },
@@ -173,12 +207,11 @@ export function variants(modules: Modules): Variant[] {
     beforeDubbo,
     rewriting,
     ...telling,
-    guarded("guard", "the guard", { isDialledForEachCall: false }),
-    {
-      ...guarded("guard_once", "the guard, a connection per call", { isDialledForEachCall: true }),
-      isExtra: true,
-    },
-    chain("generic_proxy", generic, [ends("generic_proxy")], GENERIC_COUNTERS),
+    overGuard("guard", "the guard", false),
+    { ...overGuard("guard_once", "the guard, a connection per call", true), isExtra: true },
+    startChain(modules.ours),
+    chain("generic_proxy", GENERIC, [ends("generic_proxy")], GENERIC_COUNTERS),
+    ...(modules.hasLogger ? [logged] : []),
   ];
   return modules.base === undefined ? all : [...all, ...ourVariants(modules.base, BASE)];
 }
@@ -234,6 +267,15 @@ function ourVariants(
   ];
 }
 
+/** What `npm start` runs. */
+function startChain(module: string): Variant {
+  const counters = [...OUR_COUNTERS, ...dubboCounters(START_PREFIX), ROUTED, REFUSES_NONE];
+  return {
+    ...chain("npm_start", "ours, rules + dubbo_proxy + the guard", startFilters(module), counters),
+    guard: { module, providers: PROVIDERS, isDialledForEachCall: false },
+  };
+}
+
 /** A Wasm filter with a configuration of its own before one of the terminal filters. */
 export function wasmVariant(
   name: string,
@@ -256,14 +298,16 @@ export function variantConfig(
   variant: Variant,
   ports: { listener: number; provider: number; admin: number; collector: number },
 ): Json {
+  const providers = variant.guard?.providers ?? [CLUSTER];
   const config = localConfig({
     listeners: { dubbo_tcp: ports.listener },
-    clusters: { [CLUSTER]: ports.provider },
+    clusters: Object.fromEntries(providers.map((name) => [name, ports.provider])),
     admin: ports.admin,
+    ...(variant.guard === undefined ? {} : { wasm: variant.guard.module }),
   });
   const listener = named(listenersOf(config), "dubbo_tcp", "listener");
   listener.filter_chains[0].filters = variant.filters;
-  const clusters = [named(clustersOf(config), CLUSTER, "cluster")];
+  const clusters = providers.map((name) => named(clustersOf(config), name, "cluster"));
   const listeners = [listener];
   if (variant.tells === true) {
     const collector = structuredClone(clusters[0]!);
@@ -272,13 +316,13 @@ export function variantConfig(
     endpoint.address.socket_address.port_value = ports.collector;
     clusters.push(collector);
   }
-  if (variant.guard !== undefined) {
-    for (const part of GUARD_PARTS) {
+  for (const provider of variant.guard?.providers ?? []) {
+    for (const part of [guarded(provider), `dial-${provider}`]) {
       listeners.push(named(listenersOf(config), part, "listener"));
       clusters.push(named(clustersOf(config), part, "cluster"));
     }
-    if (variant.guard.isDialledForEachCall) {
-      named(clusters, GUARDED, "cluster").max_requests_per_connection = 1;
+    if (variant.guard!.isDialledForEachCall) {
+      named(clusters, guarded(provider), "cluster").max_requests_per_connection = 1;
     }
   }
   config.static_resources.listeners = listeners;

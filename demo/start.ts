@@ -5,7 +5,8 @@
 // or Envoy or the consumer died.
 // Options: --config file (instead of envoy-local.yaml), --http-port (of the consumer; 8090),
 // --user-http-port (of user-http; 8091), --page-port (of the live page; 8092), --traces (starts Jaeger
-// too, and tells it every call).
+// too, and tells it every call), --registry zookeeper (starts ZooKeeper too, in which providers register, and
+// the program that tells Envoy of them).
 
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -21,6 +22,8 @@ import { demoActions } from "./actions.ts";
 import { accepts, answers } from "../harness/readiness.ts";
 import { fromRoot } from "../harness/repository.ts";
 import type { Jaeger } from "../harness/collectors.ts";
+import { needRegistry, registryLines, startRegistry, startZooKeeper } from "./registry.ts";
+import type { Registry } from "./registry.ts";
 import { needJaeger, startTraces, traceLines } from "./traces.ts";
 
 /** A provider: the cluster by which Envoy finds it, its program and the version that it says it is. */
@@ -39,6 +42,8 @@ const PROVIDERS: Provider[] = [
   { cluster: "order-provider", script: "order_provider.ts", label: "v1" },
   { cluster: "grpc-server", script: "grpc_server.ts", label: "v1" },
 ];
+/** Those that speak the Dubbo protocol. */
+const DUBBO_PROVIDERS = ["user_provider.ts", "order_provider.ts"];
 const READY_MS = 20_000;
 
 const { values } = parseArgs({
@@ -47,6 +52,7 @@ const { values } = parseArgs({
     "http-port": { type: "string", default: "8090" },
     "user-http-port": { type: "string", default: "8091" },
     traces: { type: "boolean", default: false },
+    registry: { type: "string" },
     "page-port": { type: "string", default: "8092" },
   },
 });
@@ -54,6 +60,7 @@ await runParts(start);
 
 async function start(parts: Parts): Promise<string> {
   if (values.traces) needJaeger();
+  if (values.registry !== undefined) needRegistry(values.registry);
   const config = loadConfig();
   const httpPort = Number(values["http-port"]);
   const userHttpPort = Number(values["user-http-port"]);
@@ -78,11 +85,14 @@ async function start(parts: Parts): Promise<string> {
   compile(config);
 
   const binary = await findEnvoy({ log: (line) => console.log(line) });
-  await Promise.all(services.map((one) => startService(parts, one)));
+  const zooKeeper = values.registry === undefined ? undefined : await startZooKeeper(parts);
+  await Promise.all(services.map((one) => startService(parts, one, zooKeeper)));
+  const registry =
+    zooKeeper === undefined ? undefined : await startRegistry(parts, config, zooKeeper);
   const jaeger = values.traces ? await startTraces(config) : undefined;
   if (jaeger !== undefined) parts.add(jaeger.process);
   const envoy = await startEnvoy({
-    config: jaeger === undefined ? values.config : config,
+    config: jaeger === undefined && registry === undefined ? values.config : config,
     binary,
     // dubbo_proxy reports each route that does not match a call as an error.
     componentLogLevel: "dubbo:critical",
@@ -98,7 +108,7 @@ async function start(parts: Parts): Promise<string> {
   const killed = PROVIDERS.map(({ cluster }) => cluster);
   const actions = demoActions(gateway, killed, (name) => parts.kill(name));
   const page = await servePage({ envoy: envoy.admin, port: pagePort, actions });
-  return whatToTry({ gateway, admin: envoy.admin, page: page.url, jaeger });
+  return whatToTry({ gateway, admin: envoy.admin, page: page.url, jaeger, registry });
 }
 
 function loadConfig(): Json {
@@ -117,9 +127,11 @@ function compile(config: Json): void {
   }
 }
 
-async function startService(parts: Parts, one: Service): Promise<void> {
+async function startService(parts: Parts, one: Service, zooKeeper?: string): Promise<void> {
   const { name, script, label, port } = one;
   const args = ["--port", String(port), "--version-label", label];
+  if (zooKeeper !== undefined && DUBBO_PROVIDERS.includes(script))
+    args.push("--registry", zooKeeper);
   await parts.revive(
     () => startProgram({ name, script, args }),
     (service) => service.waitUntil("ready", READY_MS, () => accepts(port)),
@@ -136,9 +148,10 @@ interface Up {
   admin: string;
   page: string;
   jaeger: Jaeger | undefined;
+  registry: Registry | undefined;
 }
 
-function whatToTry({ gateway, admin, page, jaeger }: Up): string {
+function whatToTry({ gateway, admin, page, jaeger, registry }: Up): string {
   return [
     "",
     `All parts run. See it live: ${page}`,
@@ -152,6 +165,7 @@ function whatToTry({ gateway, admin, page, jaeger }: Up): string {
     `  curl -s '${gateway}/userhttp?id=7'    # not by way of Envoy`,
     `  curl -s ${admin.replace("127.0.0.1", "localhost")}/stats/prometheus | grep '^dubbo_' | grep -v _bucket`,
     ...(jaeger === undefined ? [] : traceLines(gateway, jaeger)),
+    ...(registry === undefined ? [] : registryLines(registry)),
     "Ctrl-C ends all of it.",
   ].join("\n");
 }

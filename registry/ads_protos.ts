@@ -13,6 +13,8 @@ const FILES = [
   "envoy/config/cluster/v3/cluster.proto",
   "envoy/config/endpoint/v3/endpoint.proto",
   "envoy/extensions/filters/network/dubbo_proxy/v3/dubbo_proxy.proto",
+  "envoy/extensions/transport_sockets/internal_upstream/v3/internal_upstream.proto",
+  "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.proto",
 ];
 
 /** envoy.service.discovery.v3.AggregatedDiscoveryService; field names as in the protos. */

@@ -11,16 +11,14 @@ import {
   type Versioned,
 } from "./delta_stream.ts";
 import type { Directory } from "./directory.ts";
-import { envoyResources, type Resource } from "./envoy_resources.ts";
+import { envoyResources, type EnvoyOptions, type Resource } from "./envoy_resources.ts";
 import type { Instance } from "./instance.ts";
 import { refresh } from "./refresh.ts";
 
 /** Where to serve, and what. */
-export interface AdsOptions {
+export interface AdsOptions extends EnvoyOptions {
   /** host:port to listen on. */
   address: string;
-  /** The name under which dubbo_proxy asks for its routes. */
-  routeConfig: string;
   log: (line: string) => void;
 }
 
@@ -78,7 +76,7 @@ export class AdsWriter {
   }
 
   #update(services: Map<string, Instance[]>, now: number): void {
-    this.#snapshot = versioned(envoyResources(services, this.#options.routeConfig, now));
+    this.#snapshot = versioned(envoyResources(services, this.#options, now));
     for (const stream of this.#streams) stream.update(this.#snapshot);
   }
 

@@ -79,6 +79,7 @@ async function serve(
   const writer = new AdsWriter(directory, {
     address: options.ads,
     routeConfig: options.route_config,
+    guard: options.guard,
     log,
   });
   const istio =

@@ -26,6 +26,7 @@ export interface Options {
   empty_protection_ms: number;
   ads: string;
   route_config: string;
+  guard: string;
   http: string;
   files: string;
   interfaces: string;

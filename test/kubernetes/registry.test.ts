@@ -23,7 +23,8 @@ import { answers } from "../../harness/readiness.ts";
 import { fromRoot } from "../../harness/repository.ts";
 import { readManifest } from "../manifests/manifest_files.ts";
 import { until } from "../registry/stage.ts";
-import { Registrant, ZooKeeperServer } from "../registry/zookeeper.ts";
+import { Registrant } from "../../demo/registrant.ts";
+import { ZooKeeperServer } from "../../harness/zookeeper.ts";
 import { ApiClient } from "./api.ts";
 import { startApiServer, type ApiServer } from "./api_server.ts";
 import { printed } from "./readme.ts";
@@ -55,7 +56,7 @@ describe("the registry's program in a real API server", LIMIT, () => {
     server = await startApiServer();
     await server.defineIstio();
     zooKeeper = await ZooKeeperServer.start();
-    provider = await Registrant.connect(zooKeeper);
+    provider = await Registrant.connect(zooKeeper.address);
     folder = imageFolder();
   });
 

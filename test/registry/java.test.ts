@@ -10,7 +10,7 @@ import { runJavaConsumer } from "../peers/java_peers.ts";
 import { reportsOf, startPeerProvider, type PeerProvider } from "../peers/peer_process.ts";
 import { linesOf, totalSent } from "../peers/report.ts";
 import { startStage, until, type Stage } from "./stage.ts";
-import { zooKeeperJars } from "./zookeeper.ts";
+import { zooKeeperJars } from "../../harness/zookeeper.ts";
 
 const TEST = { timeout: 120_000 };
 const CALLS = 300;

@@ -119,14 +119,16 @@ function instances(service: string): Instance[] {
 
 function snapshot(services: Map<string, Instance[]>) {
   return new Map(
-    [...envoyResources(services, "dubbo", 0)].map(([type, resources]) => [
-      type,
-      new Map(
-        [...resources].map(([name, resource]) => {
-          return [name, { version: JSON.stringify(resource), resource }];
-        }),
-      ),
-    ]),
+    [...envoyResources(services, { routeConfig: "dubbo", guard: "" }, 0)].map(
+      ([type, resources]) => [
+        type,
+        new Map(
+          [...resources].map(([name, resource]) => {
+            return [name, { version: JSON.stringify(resource), resource }];
+          }),
+        ),
+      ],
+    ),
   );
 }
 

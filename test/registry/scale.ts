@@ -15,7 +15,8 @@ import { fromRoot, ROOT } from "../../harness/repository.ts";
 import { aggregatedDiscoveryService } from "../../registry/ads_protos.ts";
 import type { DeltaResponse } from "../../registry/delta_stream.ts";
 import { CLUSTER, ENDPOINTS, ROUTES } from "../../registry/envoy_resources.ts";
-import { Registrant, ZooKeeperServer } from "./zookeeper.ts";
+import { Registrant } from "../../demo/registrant.ts";
+import { ZooKeeperServer } from "../../harness/zookeeper.ts";
 
 const { values } = parseArgs({
   options: {
@@ -82,7 +83,7 @@ const [ads, http] = (await freePorts(2)) as [number, number];
 let program: ReturnType<typeof startProcess> | undefined;
 let wrong = 0;
 try {
-  const provider = await Registrant.connect(zooKeeper);
+  const provider = await Registrant.connect(zooKeeper.address);
   const urls: string[] = [];
   for (let i = 0; i < interfaces; i++) {
     for (let j = 0; j < instances; j++) urls.push(url(i, j));

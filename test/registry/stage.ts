@@ -1,23 +1,24 @@
-// A registry, `npm run registry`'s program and an Envoy that has one listener and not one cluster or route
-// of its own but the way to that program.
+// A registry, `npm run registry`'s program and an Envoy with docs/discovery.yaml, which has not one provider's
+// cluster or route of its own.
 
 import { type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DubboClient } from "../../demo/dubbo/client.ts";
 import { DubboServer } from "../../demo/dubbo/server.ts";
-import type { Json } from "../../harness/envoy_config.ts";
+import { localConfig, type Json } from "../../harness/envoy_config.ts";
 import { startEnvoy, type EnvoyProcess } from "../../harness/envoy_process.ts";
 import { freePorts } from "../../harness/ports.ts";
 import { startProcess, type ManagedProcess } from "../../harness/processes.ts";
 import { answers } from "../../harness/readiness.ts";
 import { fromRoot, ROOT } from "../../harness/repository.ts";
-import { Registrant, ZooKeeperServer } from "./zookeeper.ts";
+import { Registrant } from "../../demo/registrant.ts";
+import { ZooKeeperServer } from "../../harness/zookeeper.ts";
 
 const READY_MS = 20_000;
 /** How long anything may take to become true. */
 const UNTIL_MS = 20_000;
 const POLL_MS = 20;
-const TYPES = "type.googleapis.com/envoy.extensions";
+const ENVOY = fromRoot("docs", "discovery.yaml");
 
 /** The program and an Envoy that asks it. */
 export interface ProgramStage {
@@ -60,7 +61,7 @@ export async function startProgramStage(
   const state = `http://127.0.0.1:${http}`;
   await program.waitUntil("ready", READY_MS, () => answers(`${state}/healthz`));
   const envoy = await startEnvoy({
-    config: envoyConfig(admin, port, ads),
+    config: localConfig({ listeners: { dubbo: port }, clusters: { registry: ads }, admin }, ENVOY),
     componentLogLevel: "dubbo:critical",
   });
   t.after(() => envoy.stop());
@@ -72,7 +73,7 @@ export async function startProgramStage(
 
 /** A session of a provider's; it ends with the test. */
 export async function registrant(t: TestContext, stage: Stage): Promise<Registrant> {
-  const one = await Registrant.connect(stage.zooKeeper);
+  const one = await Registrant.connect(stage.zooKeeper.address);
   t.after(() => one.close());
   return one;
 }
@@ -95,8 +96,9 @@ export async function who(
   service: string,
   group = "",
   version = "0.0.0",
+  tag = "",
 ): Promise<string> {
-  const attachments = group === "" ? {} : { group };
+  const attachments = { ...(group && { group }), ...(tag && { "dubbo.tag": tag }) };
   const call = { interface: service, method: "who", descriptor: "", args: [] };
   return String(await stage.client.call({ ...call, serviceVersion: version, attachments }));
 }
@@ -150,60 +152,4 @@ export async function envoyStat(envoy: EnvoyProcess, name: string): Promise<numb
 function seriesIn(text: string): Map<string, number> {
   const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
   return new Map(lines.map((line) => [line.split(" ")[0], Number(line.split(" ")[1])]));
-}
-
-function envoyConfig(admin: number, port: number, ads: number): Json {
-  const source = { ads: {}, resource_api_version: "V3" };
-  const dubboProxy = {
-    "@type": `${TYPES}.filters.network.dubbo_proxy.v3.DubboProxy`,
-    stat_prefix: "registry",
-    drds: { config_source: source, route_config_name: "dubbo" },
-  };
-  const http2 = {
-    "@type": `${TYPES}.upstreams.http.v3.HttpProtocolOptions`,
-    explicit_http_config: { http2_protocol_options: {} },
-  };
-  return {
-    node: { id: "test", cluster: "test" },
-    admin: { address: address(admin) },
-    dynamic_resources: {
-      ads_config: {
-        api_type: "DELTA_GRPC",
-        transport_api_version: "V3",
-        grpc_services: [{ envoy_grpc: { cluster_name: "registry" } }],
-      },
-      cds_config: source,
-    },
-    static_resources: {
-      listeners: [
-        {
-          name: "dubbo",
-          address: address(port),
-          filter_chains: [
-            {
-              filters: [{ name: "envoy.filters.network.dubbo_proxy", typed_config: dubboProxy }],
-            },
-          ],
-        },
-      ],
-      clusters: [
-        {
-          name: "registry",
-          type: "STATIC",
-          connect_timeout: "1s",
-          typed_extension_protocol_options: {
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": http2,
-          },
-          load_assignment: {
-            cluster_name: "registry",
-            endpoints: [{ lb_endpoints: [{ endpoint: { address: address(ads) } }] }],
-          },
-        },
-      ],
-    },
-  };
-}
-
-function address(port: number): Json {
-  return { socket_address: { address: "127.0.0.1", port_value: port } };
 }

@@ -19,7 +19,8 @@ import { interfacesText } from "../../registry/interfaces_writer.ts";
 import { hostOf, serviceEntries } from "../../registry/istio_resources.ts";
 import { instanceOf } from "../../registry/provider_url.ts";
 import { startNamed, until } from "./stage.ts";
-import { Registrant, ZooKeeperServer } from "./zookeeper.ts";
+import { Registrant } from "../../demo/registrant.ts";
+import { ZooKeeperServer } from "../../harness/zookeeper.ts";
 
 const TEST = { timeout: 120_000 };
 const RUN_MS = 30_000;
@@ -139,7 +140,7 @@ test(
   async (t) => {
     const zooKeeper = await ZooKeeperServer.start();
     t.after(() => zooKeeper.stop());
-    const provider = await Registrant.connect(zooKeeper);
+    const provider = await Registrant.connect(zooKeeper.address);
     t.after(() => provider.close());
     const url = "dubbo://192.0.2.1:20880/a.A?interface=a.A&group=blue&version=1.0.0&weight=7";
     await provider.register(url);

@@ -71,6 +71,21 @@ describe("from ZooKeeper into Envoy", () => {
     });
   });
 
+  test("a call's tag decides, and without it only who has none is called", TEST, async (t) => {
+    const stage = await startStage(t);
+    const session = await registrant(t, stage);
+    const [plain, gray] = [await startNamed(t, "plain", "a.A"), await startNamed(t, "gray", "a.A")];
+    await session.register(url("a.A", plain));
+    await session.register(url("a.A", gray, "dubbo.tag=gray"));
+    const tagged = (tag: string) => who(stage, "a.A", "", "0.0.0", tag);
+    await until("gray is called", async () => (await tagged("gray")) === "gray");
+    for (let i = 0; i < 20; i++) assert.equal(await tagged("gray"), "gray");
+    assert.deepEqual(await callers(stage, "a.A", 20), { plain: 20 });
+    await session.unregister(url("a.A", gray, "dubbo.tag=gray"));
+    await until("then plain is", async () => (await tagged("gray")) === "plain");
+    assert.equal((await stage.metrics()).get("dubbo_registry_ads_refusals_total"), 0);
+  });
+
   test("weights 20 and 80 in the shares of calls", TEST, async (t) => {
     const stage = await startStage(t);
     const session = await registrant(t, stage);
@@ -168,16 +183,30 @@ describe("from ZooKeeper into Envoy", () => {
     const weigh = (port: number, weight: number) =>
       `{addresses: ['127.0.0.1:${port}'], parameters: {weight: ${weight}}}`;
     await session.put(service, `{scope: service, configs: [${weigh(one, 20)}, ${weigh(two, 80)}]}`);
-    const tags = `{tags: [{name: gray, addresses: ['127.0.0.1:${two}']}]}`;
-    await session.put("/dubbo/config/dubbo/test.tag-router", tags);
-    await until("weights and the tag are with Envoy", async () => {
-      const [its, other] = [await endpoint(stage, one), await endpoint(stage, two)];
-      const isTagged = JSON.stringify(other!.metadata).includes('"tag":"gray"');
-      return its!.load_balancing_weight === 20 && isTagged && !/gray/.test(JSON.stringify(its));
-    });
     await until("the shares of calls follow", async () => {
       return Math.abs((await callers(stage, "a.A", 500)).one! - 100) <= 10;
     });
+
+    const tags = `{tags: [{name: gray, addresses: ['127.0.0.1:${two}']}]}`;
+    await session.put("/dubbo/config/dubbo/test.tag-router", tags);
+    await until("the tag is with Envoy", async () => {
+      const [its, other] = [await endpoint(stage, one), await endpoint(stage, two)];
+      return (
+        JSON.stringify(other!.metadata).includes('"tag":"gray"') &&
+        !/gray/.test(JSON.stringify(its))
+      );
+    });
+    assert.deepEqual(await callers(stage, "a.A", 20), { one: 20 });
+    const tagged = async (tag: string) => (await who(stage, "a.A", "", "0.0.0", tag)) === "two";
+    await until("calls with the tag follow", () => tagged("gray"));
+    for (let i = 0; i < 20; i++) assert.ok(await tagged("gray"));
+    assert.ok(!(await tagged("green")), "a tag that nobody has");
+    await session.remove("/dubbo/config/dubbo/test.tag-router");
+    await until("the tag is gone", async () => {
+      return !/gray/.test(JSON.stringify(await endpoint(stage, two)));
+    });
+    await until("both are called again", async () => (await callers(stage, "a.A", 20)).two! > 0);
+    assert.ok((await callers(stage, "a.A", 20)).one! > 0);
 
     const off = `override://127.0.0.1:${two}/a.A?category=configurators&disabled=true`;
     const node = `/dubbo/a.A/configurators/${encodeURIComponent(off)}`;
@@ -195,14 +224,11 @@ describe("from ZooKeeper into Envoy", () => {
     await until("a broken rule is counted", async () => {
       return (await stage.metrics()).get("dubbo_registry_unreadable_rules") === 1;
     });
-    for (const path of [service, node, "/dubbo/config/dubbo/test.tag-router"]) {
-      await session.remove(path);
-    }
+    for (const path of [service, node]) await session.remove(path);
     await until("all is as it was", async () => {
       const its = (await endpoint(stage, two))!;
       return its.health_status === "HEALTHY" && its.load_balancing_weight === 100;
     });
-    assert.ok(!/gray/.test(JSON.stringify(await endpoint(stage, two))));
   });
 
   test("a registry that comes back empty is not believed at once", TEST, async (t) => {

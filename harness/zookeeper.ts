@@ -1,15 +1,14 @@
-// A real ZooKeeper server on 127.0.0.1, and what a provider does there without Dubbo Java.
+// A real ZooKeeper server on 127.0.0.1: its jars, which Maven fetches, and a process of Java's.
 
 import { execFile } from "node:child_process";
 import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import zookeeper, { type Client } from "node-zookeeper-client";
-import { freePort } from "../../harness/ports.ts";
-import { startProcess, type ManagedProcess } from "../../harness/processes.ts";
-import { accepts } from "../../harness/readiness.ts";
-import { fromRoot } from "../../harness/repository.ts";
+import { freePort } from "./ports.ts";
+import { startProcess, type ManagedProcess } from "./processes.ts";
+import { accepts } from "./readiness.ts";
+import { fromRoot } from "./repository.ts";
 
 const BUILD = fromRoot("build", "registry");
 const LIBRARIES = join(BUILD, "lib");
@@ -19,12 +18,11 @@ const FETCH_MS = 10 * 60_000;
 const START_MS = 30_000;
 /** Short, so that a session's end is soon seen; the server's own least is two of its ticks. */
 const TICK_MS = 500;
-const SESSION_MS = 4000;
 
 /** The jars of ZooKeeper and of the client that Dubbo Java takes, as a class path. */
 export async function zooKeeperJars(): Promise<string> {
   if (!existsSync(LIBRARIES)) {
-    const pom = fromRoot("test", "registry", "pom.xml");
+    const pom = fromRoot("harness", "zookeeper", "pom.xml");
     const goal = ["dependency:copy-dependencies", `-DoutputDirectory=${FETCHED}`];
     await promisify(execFile)("mvn", ["-q", "-B", "-f", pom, ...goal], { timeout: FETCH_MS });
     renameSync(FETCHED, LIBRARIES);
@@ -69,6 +67,11 @@ export class ZooKeeperServer {
     await this.#process.waitUntil("ready", START_MS, () => accepts(this.port));
   }
 
+  /** What runs now; undefined before the first start. */
+  get process(): ManagedProcess | undefined {
+    return this.#process;
+  }
+
   /** As by kill -9: its sessions go on when it comes back in time. */
   async kill(): Promise<void> {
     this.#process?.kill("SIGKILL");
@@ -83,64 +86,11 @@ export class ZooKeeperServer {
   /** Ends it and forgets what it had. */
   async stop(): Promise<void> {
     await this.#process?.stop();
+    this.removeFolder();
+  }
+
+  /** Forgets all that it had; its process must have ended. */
+  removeFolder(): void {
     rmSync(this.#folder, { recursive: true, force: true });
   }
-}
-
-/** One provider's session: it registers URLs as Dubbo does. */
-export class Registrant {
-  readonly #client: Client;
-
-  private constructor(client: Client) {
-    this.#client = client;
-  }
-
-  /** Opens a session. */
-  static async connect(server: ZooKeeperServer): Promise<Registrant> {
-    const client = zookeeper.createClient(server.address, { sessionTimeout: SESSION_MS });
-    const connected = new Promise((resolve) => client.once("connected", resolve));
-    client.connect();
-    await connected;
-    return new Registrant(client);
-  }
-
-  /** Registers, until the session ends. */
-  async register(url: string): Promise<void> {
-    const [folder, node] = nodeOf(url);
-    await called((done) => this.#client.mkdirp(folder, done));
-    const { EPHEMERAL } = zookeeper.CreateMode;
-    await called((done) => this.#client.create(node, null, EPHEMERAL, done));
-  }
-
-  /** Takes it back. */
-  async unregister(url: string): Promise<void> {
-    await called((done) => this.#client.remove(nodeOf(url)[1], done));
-  }
-
-  /** Has a node with this text. */
-  async put(path: string, text: string): Promise<void> {
-    await called((done) => this.#client.mkdirp(path, done));
-    await called((done) => this.#client.setData(path, Buffer.from(text), done));
-  }
-
-  /** Has no such node any more. */
-  async remove(path: string): Promise<void> {
-    await called((done) => this.#client.remove(path, done));
-  }
-
-  /** Ends the session, and all that it registered. */
-  close(): void {
-    this.#client.close();
-  }
-}
-
-function nodeOf(url: string): [folder: string, node: string] {
-  const folder = `/dubbo/${new URL(url).pathname.slice(1)}/providers`;
-  return [folder, `${folder}/${encodeURIComponent(url)}`];
-}
-
-function called(start: (done: (error: Error | null) => void) => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    start((error) => (error ? reject(error) : resolve()));
-  });
 }
