@@ -26,8 +26,9 @@ test("providers that fail are answered for, each in its way, and Envoy lives", T
     t.after(() => provider.stop());
     const path = `a.${fault}`;
     await session.register(`dubbo://127.0.0.1:${port}/${path}?interface=${path}`);
+    // Routes follow the cluster and its endpoints.
     await until(`${path} is known`, async () =>
-      (await stage.envoy.get("/config_dump")).includes(path),
+      (await stage.envoy.get("/config_dump")).includes(`"interface": "${path}"`),
     );
     for (let id = 1; id <= 2; id++) {
       await provider.ready();

@@ -19,6 +19,8 @@ import {
   type ProgramStage,
 } from "./stage.ts";
 
+const [USER] = SERVICES as [string];
+const ORDER = "com.k8s.Order.OrderProvider";
 const TEST = { timeout: 120_000 };
 /** As Dubbo has it: a place of its own for the level, and for where the metadata is. */
 const JAVA = [
@@ -137,7 +139,7 @@ describe("from Nacos into Envoy", () => {
     );
     await until("it is called", async () => (await who(stage, "a.A")) === "one");
 
-    const load = startLoad(stage);
+    const load = startLoad(async () => assert.equal(await who(stage, "a.A"), "one"));
     await stage.nacos.kill();
     await until("the loss is noticed", async () => {
       return (await stage.metrics()).get("dubbo_registry_connected") === 0;
@@ -145,11 +147,7 @@ describe("from Nacos into Envoy", () => {
     await load.goesOn();
     await stage.nacos.restart();
     // Its provider registers again, as Dubbo's do; and anew.
-    await until("it is connected again", async () => {
-      const metrics = await stage.metrics();
-      const connections = metrics.get("dubbo_registry_connections_total")!;
-      return metrics.get("dubbo_registry_connected") === 1 && connections === 2;
-    });
+    await until("it is connected again", () => isConnectedAgain(stage));
     await client.register(provider("a.B::", port));
     await until("an interface more is called", async () => (await who(stage, "a.B")) === "one");
     await load.goesOn();
@@ -167,7 +165,7 @@ describe("from Nacos into Envoy", () => {
     const port = await startNamed(t, "one", "a.A");
     await client.register(provider("a.A::", port));
     await until("it is called", async () => (await who(stage, "a.A")) === "one");
-    const load = startLoad(stage);
+    const load = startLoad(async () => assert.equal(await who(stage, "a.A"), "one"));
     await stage.nacos.kill();
     client.close();
     await stage.nacos.restart();
@@ -208,7 +206,8 @@ describe("from Nacos into Envoy", () => {
   });
 
   test("Dubbo Java 3.3.6 in each of its ways, and without one that is killed", TEST, async (t) => {
-    const stage = await startNacosStage(t, "");
+    // One that is killed before the program has seen it again would stay for so long.
+    const stage = await startNacosStage(t, "", "--empty-protection-ms", "10000");
     const registry = `nacos://${stage.nacos.address}`;
     const providers = await Promise.all(
       JAVA.map((its) => {
@@ -224,6 +223,23 @@ describe("from Nacos into Envoy", () => {
     await until("each is known, once", () => known(providers));
     await callsArrive(stage, providers);
     assert.equal((await stage.metrics()).get("dubbo_registry_unreadable"), 0);
+
+    // They register anew by themselves, one by one.
+    const load = startLoad(async () => assert.ok(await getUser(stage)));
+    await stage.nacos.kill();
+    await load.goesOn();
+    await stage.nacos.restart();
+    await until("it is connected again", () => isConnectedAgain(stage));
+    await until("all have registered again", async () => {
+      const interfaces = [`providers:${USER}::`, `providers:${ORDER}:1.0.0:blue`];
+      const services = [...interfaces, ...JAVA.slice(1).map(({ name }) => name)];
+      const counts = await Promise.all(services.map((one) => stage.nacos.instances(one)));
+      return counts.join() === "2,2,1,1,1";
+    });
+    await until("each is known again", () => known(providers));
+    await load.goesOn();
+    await load.ends();
+
     const [killed, ...left] = providers;
     killed!.process.kill("SIGKILL");
     await left.pop()!.stop();
@@ -236,7 +252,6 @@ describe("from Nacos into Envoy", () => {
     const providers = await Promise.all(
       levels.map((level) => startGoRegistered(t, stage.nacos.address, level)),
     );
-    const [USER] = SERVICES as [string];
     await until("both are known", async () => {
       const ports = (await endpoints(stage)).get(USER)?.sort();
       return (
@@ -247,11 +262,9 @@ describe("from Nacos into Envoy", () => {
           .join()
       );
     });
-    const what = { interface: USER, method: "GetUser", descriptor: "Ljava/lang/String;" };
-    const call = () => stage.client.call({ ...what, args: ["7"] });
     // Routes follow the endpoints.
-    await until("one is called", async () => Boolean(await call()));
-    for (let i = 0; i < 20; i++) await call();
+    await until("one is called", async () => Boolean(await getUser(stage)));
+    for (let i = 0; i < 20; i++) await getUser(stage);
     const text = await stage.envoy.get(`/clusters?filter=${USER}`);
     const calls = providers.map(({ port }) => {
       return Number(new RegExp(`:${port}::cx_total::(\\d+)`).exec(text)?.[1]);
@@ -266,13 +279,25 @@ describe("from Nacos into Envoy", () => {
   });
 });
 
+/** A user, as one of the providers gives it. */
+function getUser(stage: ProgramStage): Promise<unknown> {
+  const what = { interface: USER, method: "GetUser", descriptor: "Ljava/lang/String;" };
+  return stage.client.call({ ...what, args: ["7"] });
+}
+
+async function isConnectedAgain(stage: ProgramStage): Promise<boolean> {
+  const metrics = await stage.metrics();
+  const connections = metrics.get("dubbo_registry_connections_total");
+  return metrics.get("dubbo_registry_connected") === 1 && connections === 2;
+}
+
 /** Calls without an end, none of which may fail. */
-function startLoad(stage: ProgramStage) {
+function startLoad(call: () => Promise<void>) {
   let calls = 0;
   let isEnded = false;
   const load = (async () => {
     while (!isEnded) {
-      assert.equal(await who(stage, "a.A"), "one");
+      await call();
       calls++;
     }
   })();

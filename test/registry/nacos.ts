@@ -57,6 +57,13 @@ export class NacosServer {
     });
   }
 
+  /** How many instances a service has there. */
+  async instances(service: string): Promise<number> {
+    const query = new URLSearchParams({ serviceName: service });
+    const response = await fetch(`http://${this.address}/nacos/v1/ns/instance/list?${query}`);
+    return ((await response.json()) as { hosts: unknown[] }).hosts.length;
+  }
+
   /** As by kill -9. */
   async kill(): Promise<void> {
     this.#process?.kill("SIGKILL");
