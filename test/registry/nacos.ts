@@ -4,6 +4,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { freePort, portInUse } from "../../harness/ports.ts";
 import { startProcess, type ManagedProcess } from "../../harness/processes.ts";
 import { accepts } from "../../harness/readiness.ts";
@@ -12,6 +13,8 @@ import type { Fields } from "../../registry/nacos_payload.ts";
 import { RNACOS } from "./rnacos_build.ts";
 
 const START_MS = 20_000;
+const PUBLISH_ATTEMPTS = 20;
+const PUBLISH_MS = 100;
 /** Clients look for gRPC so far above the port of HTTP. */
 const GRPC_OFFSET = 1000;
 
@@ -141,7 +144,16 @@ export class NacosClient {
 
   /** Has a configuration with this text. */
   async publish(dataId: string, content: string, group = "dubbo", tenant = ""): Promise<void> {
-    await this.#config.request("ConfigPublishRequest", { dataId, group, tenant, content });
+    // An rnacos that has just started may take one, say so, and not have it.
+    for (let i = 0; i < PUBLISH_ATTEMPTS; i++) {
+      await this.#config.request("ConfigPublishRequest", { dataId, group, tenant, content });
+      await sleep(PUBLISH_MS);
+      const there = await this.#config
+        .request("ConfigQueryRequest", { dataId, group, tenant })
+        .catch(() => undefined);
+      if (there?.content === content) return;
+    }
+    throw new Error(`${dataId} could not be published`);
   }
 
   /** Has no such configuration any more. */
