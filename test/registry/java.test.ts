@@ -4,6 +4,9 @@
 import assert from "node:assert/strict";
 import { delimiter } from "node:path";
 import { test, type TestContext } from "node:test";
+import { DubboStatusError } from "../../demo/dubbo/errors.ts";
+import { statusName } from "../../demo/dubbo/protocol.ts";
+import { USERS } from "../../demo/record.ts";
 import { freePorts } from "../../harness/ports.ts";
 import { javaArguments } from "../peers/java_build.ts";
 import { runJavaConsumer } from "../peers/java_peers.ts";
@@ -17,6 +20,7 @@ const CALLS = 300;
 const JAVA_START_MS = 60_000;
 /** Dubbo's own is a minute. */
 const SESSION_MS = 4000;
+const ENDPOINT = /^(.+)::(?:envoy:\/\/dubbo_guard\/)?[\d.]+:(\d+)::health_flags::healthy$/gm;
 const SERVICES = ["com.k8s.User.UserProvider", "blue/com.k8s.Order.OrderProvider:1.0.0"];
 
 for (const [mode, storage] of [
@@ -51,32 +55,65 @@ for (const [mode, storage] of [
   });
 }
 
-test(
-  "of two providers one is killed: no call goes there once its session has ended",
-  TEST,
-  async (t) => {
-    const stage = await startStage(t);
-    const properties = {
-      "dubbo.application.register-mode": "interface",
-      "dubbo.registry.session": `${SESSION_MS}`,
-    };
-    const lost = await startJava(t, stage, properties);
-    const kept = await startJava(t, stage, properties);
-    const known = async (...ports: number[]) => {
-      const all = await endpoints(stage);
-      const wanted = ports.map(String).sort().join();
-      return SERVICES.every((service) => all.get(service)?.sort().join() === wanted);
-    };
-    await until("both are known", () => known(lost.port, kept.port));
-    lost.process.kill("SIGKILL");
-    await until("its session ends", () => known(kept.port));
-    const options = { user: stage.port, order: stage.port, calls: CALLS };
-    await runJavaConsumer({ ...options, serialization: "hessian2" }, async (sent) => {
-      assert.equal(totalSent(sent), CALLS);
-      assert.equal(totalSent(...(await reportsOf(CALLS, [kept]))), CALLS);
-    });
-  },
-);
+// docs/discovery.md says how calls fail in the meantime. The second is what dubbo_proxy makes of READONLY.
+for (const [how, signal, failures] of [
+  ["is killed", "SIGKILL", ["SERVER_ERROR"]],
+  ["leaves in order", "SIGTERM", ["SERVER_ERROR", "BAD_RESPONSE"]],
+] as [string, NodeJS.Signals, string[]][]) {
+  test(
+    `behind the guard one of two providers ${how}: no call hangs, and none goes there later`,
+    TEST,
+    async (t) => {
+      const stage = await startStage(t, "--guard", "dubbo_guard");
+      const properties = {
+        "dubbo.application.register-mode": "interface",
+        "dubbo.registry.session": `${SESSION_MS}`,
+      };
+      const [lost, kept] = await Promise.all([
+        startJava(t, stage, properties),
+        startJava(t, stage, properties),
+      ]);
+      const known = async (...ports: number[]) => {
+        const all = await endpoints(stage);
+        const wanted = ports.map(String).sort().join();
+        return SERVICES.every((service) => all.get(service)?.sort().join() === wanted);
+      };
+      await until("both are known", () => known(lost.port, kept.port));
+      const echo = load(stage);
+      await until("calls go well", async () => echo.calls > 50);
+      lost.process.kill(signal);
+      await until("the registry knows", () => known(kept.port));
+      await lost.process.ended;
+      const failed = await echo.end();
+      assert.deepEqual(
+        failed.filter((name) => !failures.includes(name)),
+        [],
+      );
+      const options = { user: stage.port, order: stage.port, calls: CALLS };
+      await runJavaConsumer({ ...options, serialization: "hessian2" }, async (sent) => {
+        assert.equal(totalSent(sent), CALLS);
+        assert.equal(totalSent(...(await reportsOf(CALLS, [kept]))), CALLS);
+      });
+    },
+  );
+}
+
+/** Calls `$echo`, which any service answers, until it is ended; that tells how calls have failed. */
+function load(stage: Stage): { calls: number; end(): Promise<string[]> } {
+  const failed: string[] = [];
+  const one = { calls: 0, end: () => ((ended = true), running.then(() => failed)) };
+  let ended = false;
+  const call = { interface: USERS.interface, method: "$echo", descriptor: "Ljava/lang/Object;" };
+  const running = (async () => {
+    while (!ended) {
+      await stage.client.call({ ...call, args: ["x"] }).catch((error: Error) => {
+        failed.push(error instanceof DubboStatusError ? statusName(error.status) : `${error}`);
+      });
+      one.calls++;
+    }
+  })();
+  return one;
+}
 
 /** A provider that registers itself; it ends with the test. */
 async function startJava(
@@ -105,7 +142,7 @@ async function startJava(
 async function endpoints(stage: Stage): Promise<Map<string, string[]>> {
   const all = new Map<string, string[]>();
   const text = await stage.envoy.get("/clusters");
-  for (const [, cluster, port] of text.matchAll(/^(.+)::[\d.]+:(\d+)::health_flags::healthy$/gm)) {
+  for (const [, cluster, port] of text.matchAll(ENDPOINT)) {
     all.set(cluster!, [...(all.get(cluster!) ?? []), port!]);
   }
   return all;
