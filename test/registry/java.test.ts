@@ -2,26 +2,16 @@
 // call it by way of a real Envoy.
 
 import assert from "node:assert/strict";
-import { delimiter } from "node:path";
-import { test, type TestContext } from "node:test";
+import { test } from "node:test";
 import { DubboStatusError } from "../../demo/dubbo/errors.ts";
 import { statusName } from "../../demo/dubbo/protocol.ts";
 import { USERS } from "../../demo/record.ts";
-import { freePorts } from "../../harness/ports.ts";
-import { javaArguments } from "../peers/java_build.ts";
-import { runJavaConsumer } from "../peers/java_peers.ts";
-import { reportsOf, startPeerProvider, type PeerProvider } from "../peers/peer_process.ts";
-import { linesOf, totalSent } from "../peers/report.ts";
+import { callsArrive, endpoints, SERVICES, startJava } from "./java.ts";
 import { startStage, until, type Stage } from "./stage.ts";
-import { zooKeeperJars } from "../../harness/zookeeper.ts";
 
 const TEST = { timeout: 120_000 };
-const CALLS = 300;
-const JAVA_START_MS = 60_000;
 /** Dubbo's own is a minute. */
 const SESSION_MS = 4000;
-const ENDPOINT = /^(.+)::(?:envoy:\/\/dubbo_guard\/)?[\d.]+:(\d+)::health_flags::healthy$/gm;
-const SERVICES = ["com.k8s.User.UserProvider", "blue/com.k8s.Order.OrderProvider:1.0.0"];
 
 for (const [mode, storage] of [
   ["interface", "local"],
@@ -31,7 +21,7 @@ for (const [mode, storage] of [
 ] as const) {
   test(`register-mode ${mode}, metadata ${storage}`, TEST, async (t) => {
     const stage = await startStage(t);
-    const provider = await startJava(t, stage, {
+    const provider = await startJava(t, `zookeeper://${stage.zooKeeper.address}`, {
       "dubbo.application.register-mode": mode,
       "dubbo.application.metadata-type": storage,
     });
@@ -39,13 +29,7 @@ for (const [mode, storage] of [
       const all = await endpoints(stage);
       return SERVICES.every((service) => all.get(service)?.join() === `${provider.port}`);
     });
-    const options = { user: stage.port, order: stage.port, calls: CALLS };
-    await runJavaConsumer({ ...options, serialization: "hessian2" }, async (sent) => {
-      assert.equal(totalSent(sent), CALLS);
-      const received = linesOf(...(await reportsOf(CALLS, [provider])));
-      const count = (lines: typeof received) => lines.map((line) => [line.interface, line.sent]);
-      assert.deepEqual(count(received), count(linesOf(sent)));
-    });
+    await callsArrive(stage, [provider]);
     assert.equal((await stage.metrics()).get("dubbo_registry_unreadable"), 0);
     await provider.stop();
     await until("nobody is left", async () => {
@@ -69,9 +53,10 @@ for (const [how, signal, failures] of [
         "dubbo.application.register-mode": "interface",
         "dubbo.registry.session": `${SESSION_MS}`,
       };
+      const registry = `zookeeper://${stage.zooKeeper.address}`;
       const [lost, kept] = await Promise.all([
-        startJava(t, stage, properties),
-        startJava(t, stage, properties),
+        startJava(t, registry, properties),
+        startJava(t, registry, properties),
       ]);
       const known = async (...ports: number[]) => {
         const all = await endpoints(stage);
@@ -89,11 +74,7 @@ for (const [how, signal, failures] of [
         failed.filter((name) => !failures.includes(name)),
         [],
       );
-      const options = { user: stage.port, order: stage.port, calls: CALLS };
-      await runJavaConsumer({ ...options, serialization: "hessian2" }, async (sent) => {
-        assert.equal(totalSent(sent), CALLS);
-        assert.equal(totalSent(...(await reportsOf(CALLS, [kept]))), CALLS);
-      });
+      await callsArrive(stage, [kept]);
     },
   );
 }
@@ -113,37 +94,4 @@ function load(stage: Stage): { calls: number; end(): Promise<string[]> } {
     }
   })();
   return one;
-}
-
-/** A provider that registers itself; it ends with the test. */
-async function startJava(
-  t: TestContext,
-  stage: Stage,
-  properties: Record<string, string>,
-): Promise<PeerProvider> {
-  const [port, admin] = (await freePorts(2)) as [number, number];
-  const java = await javaArguments("Provider", "3.3.6");
-  const jars = java.indexOf("-cp") + 1;
-  java[jars] += delimiter + (await zooKeeperJars());
-  // The peer has no registry of its own; Dubbo takes a property of the JVM over what the code says.
-  const all = {
-    "dubbo.registry.address": `zookeeper://${stage.zooKeeper.address}`,
-    ...properties,
-  };
-  const args = Object.entries(all).map(([key, value]) => `-D${key}=${value}`);
-  args.push(...java, "-port", `${port}`, "-admin", `${admin}`);
-  const peer = { name: "Dubbo Java provider", command: "java", args };
-  const provider = await startPeerProvider(peer, port, admin, JAVA_START_MS);
-  t.after(() => provider.stop());
-  return provider;
-}
-
-/** The healthy endpoints' ports of each cluster that Envoy has. */
-async function endpoints(stage: Stage): Promise<Map<string, string[]>> {
-  const all = new Map<string, string[]>();
-  const text = await stage.envoy.get("/clusters");
-  for (const [, cluster, port] of text.matchAll(ENDPOINT)) {
-    all.set(cluster!, [...(all.get(cluster!) ?? []), port!]);
-  }
-  return all;
 }
