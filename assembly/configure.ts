@@ -10,7 +10,7 @@ import { log, LogLevel } from "./host/log";
 import { nodeMetadata } from "./host/properties";
 import { readShared, writeShared } from "./host/shared_data";
 import { setTickPeriod } from "./host/timer";
-import { FLUSH_PERIOD, Plugin } from "./plugin";
+import { Plugin } from "./plugin";
 import { Arena } from "./wire/arena";
 
 /** Shared data under this key: it was said that `vm_config` is no place for a configuration. */
@@ -45,7 +45,7 @@ export function configure(rootId: u32, size: u32): bool {
     return false;
   }
   setPlugin(rootId, plugin);
-  setTickPeriod(FLUSH_PERIOD);
+  setTickPeriod(plugin.tickPeriod);
   return true;
 }
 

@@ -9,7 +9,17 @@ import { isRefused, readCall } from "./http/call_start";
 import { HttpCall } from "./http/http_call";
 import { HttpRequest } from "./http/http_request";
 import { now } from "./host/clock";
+import { beginOver, nextOver } from "./policy/delay";
 import { HashTable } from "./wire/hash_table";
+
+/** What becomes of an HTTP request when its headers have come. */
+export const enum Start {
+  GOES_ON,
+  /** Envoy answers it. */
+  REFUSED,
+  /** It waits. */
+  DELAYED,
+}
 
 /** A root context; it has a plugin once its configuration was accepted. */
 @unmanaged
@@ -94,22 +104,37 @@ export function startConnection(id: u32): Connection | null {
 /**
  * Context `id`, which was made last, is an HTTP stream whose request's headers are open.
  *
- * @returns whether it goes on; if not, Envoy answers it
+ * @returns what Envoy does with it, see `Start`
  */
-export function startStream(id: u32): bool {
+export function startStream(id: u32): Start {
   noteCallback(Callback.CLAIM);
   const plugin = pendingPlugin(id);
-  if (!plugin) return true;
+  if (!plugin) return Start.GOES_ON;
   const all = contexts();
   const request = all.request;
   const series = readCall(plugin, request);
-  if (!series) return true;
+  if (!series) return Start.GOES_ON;
   const unused = all.unusedCall;
   const call = unused ? unused : new HttpCall(plugin, series);
   if (unused) all.unusedCall = unused.hashNext;
   call.start(id, plugin, series, request);
   all.httpCalls.insert(call);
-  return !isRefused;
+  if (isRefused) return Start.REFUSED;
+  return call.isDelayed ? Start.DELAYED : Start.GOES_ON;
+}
+
+/** Lets what was delayed long enough go on; call it in the tick of root context `rootId`. */
+export function endDelays(rootId: u32): void {
+  if (!beginOver()) return;
+  const time = now();
+  let id = nextOver(time);
+  while (id != 0) {
+    const connection = connectionOf(id);
+    const call = httpCallOf(id);
+    if (connection) connection.goOn(rootId, time);
+    else if (call) call.goOn(rootId);
+    id = nextOver(time);
+  }
 }
 
 /** The call of the HTTP stream with context `id`, or null: not every stream is one. */

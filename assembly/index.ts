@@ -10,9 +10,11 @@ import {
   connectionOf,
   createContext,
   deleteContext,
+  endDelays,
   endContext,
   httpCallOf,
   pluginOf,
+  Start,
   startConnection,
   startStream,
 } from "./contexts";
@@ -24,8 +26,10 @@ import { loseWaiting } from "./connection/first_request";
 
 /** Go on with the bytes, or the connection. */
 const CONTINUE: u32 = 0;
-/** Wait: until a connection's first request has chosen its cluster, or for ever where a call is refused. */
+/** Wait: for a connection's first request, or for a delayed one, or for ever where a call is refused. */
 const STOP_ITERATION: u32 = 1;
+/** Wait with all of a request, as it comes (proxy-wasm-cpp-host, `FilterHeadersStatus`). */
+const STOP_ALL_ITERATION_AND_WATERMARK: u32 = 4;
 /** `proxy_on_downstream_connection_close`: who closed (proxy-wasm ABI, `proxy_peer_type_t`). */
 const PEER_LOCAL: u32 = 1;
 const PEER_REMOTE: u32 = 2;
@@ -63,6 +67,7 @@ export function proxy_on_tick(rootId: u32): void {
   plugin.onTick();
   loseWaiting(rootId);
   closeDeparted(rootId);
+  endDelays(rootId);
 }
 
 export function proxy_on_context_create(id: u32, rootId: u32): void {
@@ -110,9 +115,11 @@ export function proxy_on_http_call_response(
   if (plugin) plugin.onAnswer(token, headers != 0);
 }
 
-/** From here on HTTP: nothing is ever stopped but a request that a policy refuses. */
+/** From here on HTTP: nothing is ever stopped but a request that a policy refuses or delays. */
 export function proxy_on_request_headers(id: u32, _count: u32, _endOfStream: u32): u32 {
-  return startStream(id) ? CONTINUE : STOP_ITERATION;
+  const start = startStream(id);
+  if (start == Start.GOES_ON) return CONTINUE;
+  return start == Start.REFUSED ? STOP_ITERATION : STOP_ALL_ITERATION_AND_WATERMARK;
 }
 
 export function proxy_on_request_body(id: u32, size: u32, _endOfStream: u32): u32 {

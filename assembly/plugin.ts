@@ -35,6 +35,9 @@ import { Arena } from "./wire/arena";
 /** How often counters are told to Envoy, in ms: well below any scrape interval. */
 export const FLUSH_PERIOD: u32 = 500;
 
+/** How often delayed calls are looked at, in ms: so much longer may they wait. */
+const DELAY_PERIOD: u32 = 20;
+
 /** The longest body in bytes that is read whole for a label, which stands at its end. */
 const LABEL_WINDOW: u32 = 1024 * 1024;
 
@@ -77,6 +80,9 @@ export class Plugin {
   /** Whether attachments name another path than the head of the request that was read last. */
   isPathOverruled: bool = false;
   private connections: u32 = 0;
+  /** How often it ticks, in ms, and how many ticks of a `FLUSH_PERIOD` have passed. */
+  tickPeriod: u32 = FLUSH_PERIOD;
+  private ticks: u32 = 0;
   private retired: bool = false;
 
   /**
@@ -102,7 +108,10 @@ export class Plugin {
     this.ledger = new Ledger(calls, recorder, telemetry);
     if (settings.answersOnUpstreamClose) this.guard = new Guard();
     const policies = settings.policies;
-    if (policies) recorder.policies = policies.names;
+    if (policies) {
+      recorder.policies = policies.names;
+      if (policies.delays) this.tickPeriod = DELAY_PERIOD;
+    }
     this.notesAll = told !== null && told.logNotes(settings.routing !== null);
     this.notesCalls = this.notesAll || (told !== null && told.traces);
     if (told && told.tellsExceptions) {
@@ -235,8 +244,10 @@ export class Plugin {
     this.recorder.flush();
   }
 
-  /** Another `FLUSH_PERIOD` has passed. */
+  /** Another `tickPeriod` has passed. */
   onTick(): void {
+    if (++this.ticks * this.tickPeriod < FLUSH_PERIOD) return;
+    this.ticks = 0;
     this.flush();
     this.registry.renew();
     const policies = this.settings.policies;

@@ -28,6 +28,11 @@ const MOST_TOKENS: u32 = 1000000000;
 const MOST_IN_FLIGHT: u32 = 1000000;
 /** A day in ms. */
 const LONGEST_INTERVAL: f64 = 86400000;
+/**
+ * A minute in ms: Dubbo's peers send a heartbeat after a minute of silence and give a connection up after three
+ * (`heartbeat`, org.apache.dubbo.remoting.Constants), and a delayed connection holds heartbeats too.
+ */
+const LONGEST_DELAY: f64 = 60000;
 const NANOSECONDS_IN_MILLISECOND: u64 = 1000000;
 /** The name of refusals that no policy names: that nothing allows, or that could not be read. */
 const DEFAULT_NAME = "default";
@@ -136,7 +141,12 @@ export class PolicyReader {
       MOST_TOKENS,
       bucket.maxTokens,
     );
-    bucket.fillInterval = this.readDuration(under(path, "fill_interval"), interval);
+    bucket.fillInterval = this.readDuration(
+      under(path, "fill_interval"),
+      interval,
+      LONGEST_INTERVAL,
+      "a day",
+    );
     const limit = new RateLimit(bucket, this.seed);
     policy.rateLimit = limit;
     const list = under(path, "per");
@@ -181,20 +191,37 @@ export class PolicyReader {
 
   private readFault(path: string, value: JsonValue, policy: Policy): void {
     const checker = this.checker;
-    if (!checker.object(path, value, ["abort"])) return;
+    const keys = ["abort", "delay"];
+    if (!checker.object(path, value, keys)) return;
     const abort = value.member("abort");
-    if (!abort) return checker.refuse(path, value, "an object with abort");
-    const at = under(path, "abort");
-    if (!checker.object(at, abort, ["percentage"])) return;
-    const percentage = abort.member("percentage");
-    if (!percentage) return checker.refuse(at, abort, "an object with percentage");
+    const delay = value.member("delay");
+    if (!abort && !delay) return checker.refuse(path, value, "an object with abort or delay");
+    const fault = new Fault();
+    policy.fault = fault;
+    if (abort) fault.abort = this.readShare(under(path, "abort"), abort, ["percentage"]);
+    if (!delay) return;
+    const at = under(path, "delay");
+    fault.delay = this.readShare(at, delay, ["percentage", "fixed_delay"]);
+    const wait = delay.member("fixed_delay");
+    if (!wait) return checker.refuse(at, delay, "an object with fixed_delay");
+    const most = LONGEST_DELAY;
+    fault.wait = this.readDuration(under(at, "fixed_delay"), wait, most, "a minute");
+  }
+
+  /** Reads the `percentage` of calls that a fault, which may have these keys, is for; of `WHOLE`. */
+  private readShare(path: string, value: JsonValue, keys: string[]): u32 {
+    const checker = this.checker;
+    if (!checker.object(path, value, keys)) return 0;
+    const percentage = value.member("percentage");
+    if (!percentage) {
+      checker.refuse(path, value, "an object with percentage");
+      return 0;
+    }
     const number = percentage.number;
     if (percentage.type != JsonType.NUMBER || !(number >= 0 && number <= 100)) {
-      return checker.refuse(under(at, "percentage"), percentage, "a number from 0 to 100");
+      checker.refuse(under(path, "percentage"), percentage, "a number from 0 to 100");
     }
-    const fault = new Fault();
-    fault.abort = <u32>(number * <f64>(WHOLE / 100) + 0.5);
-    policy.fault = fault;
+    return <u32>(number * <f64>(WHOLE / 100) + 0.5);
   }
 
   private readAnswer(path: string, value: JsonValue, answer: Answer): void {
@@ -226,8 +253,8 @@ export class PolicyReader {
     setMessage(answer, text);
   }
 
-  /** Reads `1s`, `0.5s`, `100ms` into ns, at least 1 ms. */
-  private readDuration(path: string, value: JsonValue): u64 {
+  /** Reads `1s`, `0.5s`, `100ms` into ns, at least 1 ms and at most `most` ms, which are `mostWords`. */
+  private readDuration(path: string, value: JsonValue, most: f64, mostWords: string): u64 {
     const text = value.type == JsonType.STRING ? value.text : "";
     const isMillis = text.endsWith("ms");
     const digits = text.substring(0, text.length - (isMillis ? 2 : 1));
@@ -246,8 +273,9 @@ export class PolicyReader {
     }
     if (scale != 0) millis /= scale;
     if (!isMillis) millis *= 1000;
-    if (!isNumber || millis < 1 || millis > LONGEST_INTERVAL) {
-      this.checker.refuse(path, value, 'a duration of 1 ms to a day, such as "1s" or "100ms"');
+    if (!isNumber || millis < 1 || millis > most) {
+      const expected = "a duration of 1 ms to " + mostWords + ', such as "1s" or "100ms"';
+      this.checker.refuse(path, value, expected);
       return 1;
     }
     return <u64>millis * NANOSECONDS_IN_MILLISECOND;
@@ -273,6 +301,8 @@ function add(policies: Policies, policy: Policy): void {
     policies.usesTime = true;
     if (limit.perPrincipal) policies.usesPrincipal = true;
   }
+  const fault = policy.fault;
+  if (fault && fault.delay != 0 && policy.enforces) policies.delays = true;
   if (policy.kind > PolicyKind.DENY) return policies.limiting.add(policy);
   if (policy.kind == PolicyKind.ALLOW) {
     policies.allows = true;

@@ -12,7 +12,7 @@
  */
 import { ClosedBy, Obstacle } from "../call/vocabulary";
 import { BufferType, replaceStart } from "../host/buffers";
-import { closeDownstream } from "../host/stream";
+import { actAs, closeDownstream } from "../host/stream";
 import { Metric } from "../metrics/definitions";
 import { Plugin } from "../plugin";
 import { Departure } from "./departure";
@@ -80,8 +80,33 @@ export class Connection {
     }
     ruled.describeClient(this.plugin.call);
     if (!ruled.lookAtFirst(size, isEnd)) return false;
-    if (!this.takeRuled(ruled, size, isEnd)) this.cutOff(ruled, size);
-    return true;
+    if (!this.takeRuled(ruled, size, isEnd)) {
+      this.cutOff(ruled, size);
+      return true;
+    }
+    if (!ruled.delayed) return true;
+    // Until nothing is held, the client has not left.
+    const departure = this.departure;
+    if (departure) departure.end();
+    return false;
+  }
+
+  /**
+   * Lets go on what was delayed long enough.
+   *
+   * @param rootId the root context that runs
+   * @param time in ns
+   */
+  goOn(rootId: u32, time: u64): void {
+    const ruled = this.framing.ruled!;
+    const delayed = ruled.delayed!;
+    actAs(this.hash);
+    const isHeld = delayed.letGo(time);
+    actAs(rootId);
+    if (isHeld) return;
+    const departure = this.departure;
+    if (departure && delayed.isEnd) departure.begin();
+    ruled.endDelay();
   }
 
   /**
@@ -146,12 +171,13 @@ export class Connection {
       if (!framing.isPassedThrough) framing.observeRequests(size);
       return true;
     }
-    if (!framing.isPassedThrough) return framing.ruleRequests(ruled, size, isEnd);
     // What the server sent could not be read any more; what the client sends is then not read either.
+    if (!framing.isPassedThrough) return framing.ruleRequests(ruled, size, isEnd);
     if (routing.isStrict) {
       this.plugin.add(Metric.REFUSED_CONNECTIONS, 1, Obstacle.FOREIGN);
       return false;
     }
+    if (ruled.delayed) return framing.ruleRequests(ruled, size, isEnd);
     ruled.heldRequest.letGo(BufferType.DOWNSTREAM_DATA);
     return true;
   }
@@ -160,6 +186,7 @@ export class Connection {
   private cutOff(ruled: RuledRequests, size: u32): void {
     ruled.isCutOff = true;
     ruled.heldRequest.clear();
+    ruled.endDelay();
     replaceStart(BufferType.DOWNSTREAM_DATA, size, 0, 0);
     closeDownstream();
   }

@@ -97,12 +97,14 @@ export class Framing {
     const half = this.downstream;
     const held = ruled.heldRequest;
     splice.begin(bytes, size);
-    if (!this.rule(half, ruled, held)) return false;
-    if (isEnd && held.length != 0) {
+    if (!this.rule(half, ruled, held, isEnd)) return false;
+    if ((isEnd || this.isPassedThrough) && held.length != 0) {
       // The rest will never come; what was held goes on as it is, unless it must not.
       this.takeHeld(half, held, !ruled.routing.isStrict);
     }
-    splice.finish(type);
+    const delayed = ruled.delayed;
+    if (!delayed) splice.finish(type);
+    else if (!delayed.hold(splice, size, isEnd)) ruled.endDelay();
     return true;
   }
 
@@ -125,7 +127,7 @@ export class Framing {
     const splice = this.plugin.splice;
     const held = ruled.heldAnswer;
     splice.begin(bytes, size);
-    this.rule(half, ruled, held);
+    this.rule(half, ruled, held, isEnd);
     if (isEnd && held.length != 0) {
       // Behind half a frame the guard could answer nothing.
       if (this.plugin.guard) held.clear();
@@ -190,10 +192,12 @@ export class Framing {
    * Goes through the frames of the read that the plugin's splice has begun.
    *
    * @param held what is held of the frame that `half` has begun
+   * @param isEnd whether no more of them will come
    * @returns whether the connection may go on
    */
-  private rule(half: Half, ruled: RuledRequests, held: HeldFrame): bool {
+  private rule(half: Half, ruled: RuledRequests, held: HeldFrame, isEnd: bool): bool {
     const splice = this.plugin.splice;
+    const policies = this.plugin.settings.policies;
     while (splice.left != 0 && !this.isPassedThrough) {
       if (half.insideFrame) {
         if (!this.passBy(half, ruled, half.missing)) return false;
@@ -220,6 +224,11 @@ export class Framing {
         if (hasRoom) {
           const verdict = this.decide(half, ruled, isHeld ? held.start : splice.at, frame);
           if (verdict == Verdict.CUT_OFF) return false;
+          if (policies && policies.wait != 0) {
+            if (verdict == Verdict.KEEP) splice.drop(0);
+            ruled.delay(policies.wait, splice, isEnd);
+            policies.wait = 0;
+          }
           if (verdict == Verdict.REPLACE) splice.replace(more);
           else if (verdict == Verdict.DROP) splice.drop(more);
           else if (!isHeld) splice.keep(more);

@@ -17,7 +17,6 @@ const FIRST_ROOM: u32 = 512;
 
 /** The bytes that are held of one direction of one connection. */
 @unmanaged
-@final
 export class HeldFrame {
   start: usize = 0;
   length: u32 = 0;
@@ -26,12 +25,14 @@ export class HeldFrame {
   /**
    * Appends the `length` bytes at `bytes`; false if there is no room for them, as there always is for
    * the first ones up to a header's end.
+   *
+   * @param least the largest block that is given whatever is held already
    */
-  append(bytes: usize, length: u32): bool {
+  append(bytes: usize, length: u32, least: u32 = FIRST_ROOM): bool {
     const needed = this.length + length;
     if (needed > this.room) {
       const room = roomFor(needed, this.room, FIRST_ROOM);
-      if (room == FIRST_ROOM) takeLeastRoom(room);
+      if (room <= least) takeLeastRoom(room);
       else if (!takeHeldRoom(this.room, room)) return false;
       this.start = enlarge(this.start, this.length, room);
       this.room = room;

@@ -1,14 +1,15 @@
 /**
  * What the policies say of the request that was just read, carried out on its bytes.
  */
-import { Obstacle, RefusalReason } from "../call/vocabulary";
+import { Obstacle, Protocol, RefusalReason } from "../call/vocabulary";
 import { flagOf, isTwoway, requestIdOf, serializationOf } from "../dubbo/header";
 import { FASTJSON2, HESSIAN2 } from "../dubbo/tables";
 import { now } from "../host/clock";
 import { Metric } from "../metrics/definitions";
-import { cellKey, Series } from "../metrics/series";
+import { Series } from "../metrics/series";
 import { Plugin } from "../plugin";
 import { Policies } from "../policy/policies";
+import { tally } from "../policy/tally";
 import { Refusals, writeHeartbeat } from "./refusals";
 import { Verdict } from "./verdict";
 
@@ -31,17 +32,12 @@ export function police(
   const time = policies.usesTime ? now() : 0;
   const reason = isSure ? RefusalReason.DENIED : unsureReason(header);
   const isRefused = policies.refuses(call, isSure, reason, plugin.ledger.holds, time);
-  if (policies.shadowReason < 0 && policies.limitPassed < 0 && !isRefused) return Verdict.KEEP;
+  if (!policies.hasFound) return Verdict.KEEP;
   const series = plugin.registry.resolve(call);
-  const recorder = plugin.recorder;
-  if (policies.shadowReason >= 0 && !isRefused) {
-    const key = cellKey(Metric.SHADOW_REFUSED, policies.shadowReason, policies.shadowPolicy);
-    recorder.add(series, key, 1);
+  if (!isRefused) {
+    tally(plugin.recorder, policies, series, Protocol.DUBBO);
+    return Verdict.KEEP;
   }
-  if (policies.limitPassed >= 0 && !isRefused) {
-    recorder.add(series, cellKey(Metric.LIMITED_ALLOWED, policies.limitPassed), 1);
-  }
-  if (!isRefused) return Verdict.KEEP;
   return refuse(plugin, policies, flagOf(header), requestIdOf(header), series, refusals);
 }
 
@@ -78,8 +74,7 @@ function refuse(
   series: Series,
   refusals: Refusals,
 ): Verdict {
-  const key = cellKey(Metric.REFUSED_REQUESTS, policies.reason, policies.policy);
-  plugin.recorder.add(series, key, 1);
+  tally(plugin.recorder, policies, series, Protocol.DUBBO);
   // Nobody waits for an answer.
   if (!isTwoway(flag)) return Verdict.DROP;
   if (!refusals.add(id, serializationOf(flag), policies.answer)) {

@@ -12,9 +12,11 @@ import { hashOfNames, tellNames } from "../routing/access_log";
 import { Routing } from "../routing/routing";
 import { sameBytes } from "../wire/bytes";
 import { Span } from "../wire/span";
+import { Delayed } from "./delayed";
 import { FirstRequest } from "./first_request";
 import { HeldFrame } from "./held_frame";
 import { Refusals } from "./refusals";
+import { Splice } from "./splice";
 import { Verdict } from "./verdict";
 
 /** One of each connection of a plugin that has rules or policies. */
@@ -41,6 +43,9 @@ export class RuledRequests {
   droppedId: u64 = 0;
   /** Whether the client's bytes go nowhere any more. */
   isCutOff: bool = false;
+  /** What is held because calls are delayed, or null. */
+  delayed: Delayed | null = null;
+  private contextId: u32;
   private address: SourceAddress = new SourceAddress();
   /** The identity in the client's certificate, where it is asked for. */
   private principal: PeerPrincipal | null = null;
@@ -51,6 +56,7 @@ export class RuledRequests {
    */
   constructor(contextId: u32, plugin: Plugin, routing: Routing) {
     this.routing = routing;
+    this.contextId = contextId;
     if (routing.choosesCluster) {
       this.firstRequest = new FirstRequest(contextId, plugin, routing);
     }
@@ -81,6 +87,26 @@ export class RuledRequests {
     if (principal) call.principal.point(principal.get());
   }
 
+  /**
+   * The call that was read last is delayed, if a policy has it wait; what goes on before it was put together in
+   * `splice`, up to where it was opened last.
+   *
+   * @param wait how long, in ns
+   * @param isEnd whether the client sends no more
+   */
+  delay(wait: u64, splice: Splice, isEnd: bool): void {
+    const delayed = this.delayed;
+    if (delayed) delayed.add(wait, splice.opened, splice);
+    else this.delayed = new Delayed(this.contextId, wait, splice.opened, isEnd);
+  }
+
+  /** Nothing is held any more because of delayed calls. */
+  endDelay(): void {
+    const delayed = this.delayed;
+    if (delayed) delayed.free();
+    this.delayed = null;
+  }
+
   /** What is held of the frame that `direction` has begun to send. */
   heldOf(direction: Direction): HeldFrame {
     return direction == Direction.DOWNSTREAM ? this.heldRequest : this.heldAnswer;
@@ -109,6 +135,7 @@ export class RuledRequests {
   free(): void {
     const first = this.firstRequest;
     if (first) first.free();
+    this.endDelay();
     this.refusals.free();
     this.heldRequest.free();
     this.heldAnswer.free();

@@ -26,6 +26,8 @@ export class Splice {
   private copied: usize = 0;
   /** How much there was in `out` when it was opened. */
   private mark: u32 = 0;
+  /** How much of `out` goes on before what is written since it was opened. */
+  opened: u32 = 0;
   /** Where the bytes lie that are not decided on. */
   at: usize = 0;
 
@@ -58,6 +60,7 @@ export class Splice {
     const out = this.out;
     this.mark = out.length;
     out.write(this.copied, <u32>(this.at - this.copied));
+    this.opened = out.length;
     return out;
   }
 
@@ -96,9 +99,15 @@ export class Splice {
     if (copied != this.start || out.length != 0) {
       replaceStart(type, <u32>(copied - this.start), out.start, out.length);
     }
+    this.forget();
+    return goesOn;
+  }
+
+  /** Forgets what was put together: Envoy is told in another way what goes on. */
+  forget(): void {
+    const out = this.out;
     out.clear();
     out.shrink(KEPT_ROOM);
-    return goesOn;
   }
 
   /** Gives everything back. */

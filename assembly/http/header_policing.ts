@@ -5,15 +5,14 @@
  * read. As Dubbo Java runs a service for whatever has its path, also what is no call to us is asked about.
  */
 import { Call } from "../call/call";
-import { Protocol, RefusalReason } from "../call/vocabulary";
+import { RefusalReason } from "../call/vocabulary";
 import { now } from "../host/clock";
 import { sendLocalResponse } from "../host/local_response";
 import { PeerPrincipal } from "../host/peer_principal";
 import { SourceAddress } from "../host/source_address";
-import { Metric } from "../metrics/definitions";
-import { cellKey, Series } from "../metrics/series";
 import { Plugin } from "../plugin";
 import { Policies } from "../policy/policies";
+import { tally } from "../policy/tally";
 import { Routing } from "../routing/routing";
 
 /** HTTP's code for each of gRPC's statuses (gRPC's own mapping, the other way round). */
@@ -50,32 +49,9 @@ export function policeHeaders(
   heap.free(changetype<usize>(address));
   principal.free();
   const series = isCall ? plugin.registry.resolve(call) : plugin.registry.otherOf(plugin.side);
-  count(plugin, policies, series, call.protocol, isRefused);
+  tally(plugin.recorder, policies, series, call.protocol);
   if (!isRefused) return false;
   const status = policies.answer.grpcStatus;
   sendLocalResponse(load<u16>(HTTP_CODES + (status << 1)), status, policies.answer.message);
   return true;
-}
-
-function count(
-  plugin: Plugin,
-  policies: Policies,
-  series: Series,
-  protocol: Protocol,
-  isRefused: bool,
-): void {
-  const recorder = plugin.recorder;
-  if (isRefused) {
-    const reason = policies.reason;
-    recorder.add(series, cellKey(Metric.REFUSED_REQUESTS, reason, policies.policy, protocol), 1);
-    return;
-  }
-  if (policies.shadowReason >= 0) {
-    const reason = policies.shadowReason;
-    const key = cellKey(Metric.SHADOW_REFUSED, reason, policies.shadowPolicy, protocol);
-    recorder.add(series, key, 1);
-  }
-  if (policies.limitPassed >= 0) {
-    recorder.add(series, cellKey(Metric.LIMITED_ALLOWED, policies.limitPassed, 0, protocol), 1);
-  }
 }

@@ -10,11 +10,13 @@ import { BufferType } from "../host/buffers";
 import { now } from "../host/clock";
 import { HeaderMap, headerValue } from "../host/headers";
 import { responseCode, responseFlags } from "../host/properties";
+import { continueRequest } from "../host/stream";
 import { CallKind, ClosedBy, Outcome, Protocol } from "../call/vocabulary";
 import { InFlight } from "../ledger/in_flight";
 import { EndKind, Ending } from "../ledger/ledger";
 import { Series } from "../metrics/series";
 import { Plugin } from "../plugin";
+import { Delay } from "../policy/delay";
 import { Span } from "../wire/span";
 import { GRPC_OK, GRPC_UNKNOWN, parseGrpcStatus, statusOfHttp } from "./grpc_status";
 import { protectTrailers } from "./header_routing";
@@ -44,6 +46,8 @@ export class HttpCall {
   private isThrown: bool = false;
   private requestBytes: i64 = 0;
   private responseBytes: i64 = 0;
+  /** Where it waits because a fault delays it, or null. */
+  private delay: Delay | null = null;
   private asked: MessageCounter = new MessageCounter();
   private answered: MessageCounter = new MessageCounter();
 
@@ -75,8 +79,29 @@ export class HttpCall {
     if (policies) {
       inFlight.holds = policies.holds;
       policies.holds = 0;
+      const wait = policies.wait;
+      if (wait != 0) this.delay = new Delay(id, inFlight.startedAt, wait);
     }
     plugin.ledger.begin(inFlight);
+  }
+
+  /** Whether it waits. */
+  get isDelayed(): bool {
+    return this.delay !== null;
+  }
+
+  /** It has waited long enough; call it in the root context that runs. */
+  goOn(rootId: u32): void {
+    this.endDelay();
+    continueRequest(this.hash, rootId);
+  }
+
+  private endDelay(): void {
+    const delay = this.delay;
+    if (!delay) return;
+    delay.leave();
+    heap.free(changetype<usize>(delay));
+    this.delay = null;
   }
 
   /** `size` bytes of the request's body; call it in their callback only. */
@@ -120,6 +145,7 @@ export class HttpCall {
 
   /** The stream has ended; the call is not to be used any more until it is started again. */
   end(): void {
+    this.endDelay();
     if (!this.isAnswered) this.endWith(this.plugin.ledger.ending.unanswered(closedBy()));
     this.plugin.release();
   }

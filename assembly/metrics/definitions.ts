@@ -54,6 +54,8 @@ export const enum Metric {
   REFUSED_REQUESTS,
   SHADOW_REFUSED,
   LIMITED_ALLOWED,
+  DELAYED,
+  SHADOW_DELAYED,
   TELEMETRY_EXPORTED,
   TELEMETRY_DROPPED,
 }
@@ -88,6 +90,8 @@ path_mismatches_total counter - -
 refused_requests_total counter refusal policy
 shadow_refused_requests_total counter refusal policy
 limit_allowed_requests_total counter policy -
+delayed_requests_total counter policy -
+shadow_delayed_requests_total counter policy -
 telemetry_exported_total counter record -
 telemetry_dropped_total counter drop record
 `;

@@ -1,5 +1,5 @@
 /**
- * Calls that fail on purpose.
+ * Calls that fail or wait on purpose.
  */
 import { Kept } from "../wire/arena";
 
@@ -12,9 +12,12 @@ export const WHOLE: u32 = 10000;
 export class Fault extends Kept {
   /** Of `WHOLE` calls so many are refused. */
   abort: u32 = 0;
+  /** Of `WHOLE` calls so many wait, and how long, in ns. */
+  delay: u32 = 0;
+  wait: u64 = 0;
+}
 
-  /** Whether the random number `drawn` makes a call fail. */
-  aborts(drawn: u64): bool {
-    return <u32>(drawn % WHOLE) < this.abort;
-  }
+/** Whether the random number `drawn` means a call, if it means `share` of `WHOLE`. */
+export function isMeant(share: u32, drawn: u64): bool {
+  return <u32>(drawn % WHOLE) < share;
 }

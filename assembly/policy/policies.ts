@@ -3,7 +3,7 @@
  *
  *     authorize     the first that a call meets decides; where any allows, what none allows is refused
  *     rate limits   each that a call meets must have a token
- *     faults        each that a call meets may be drawn
+ *     faults        each that a call meets may be drawn; of delays the longest holds
  *     concurrency   each that a call meets must have a place; taken last, so that none has to be given back
  *
  * What is authorized must be what is served, and providers differ in what they go by: so a call is asked
@@ -21,6 +21,7 @@ import { sameBytes } from "../wire/bytes";
 import { hashU64 } from "../wire/hash";
 import { Span } from "../wire/span";
 import { Answer } from "./answer";
+import { isMeant } from "./fault";
 import { Policy, PolicyKind } from "./policy";
 import { RefusalLog } from "./refusal_log";
 
@@ -70,6 +71,8 @@ export class Policies extends Kept {
   usesPrincipal: bool = false;
   /** Whether any has a rate limit. */
   usesTime: bool = false;
+  /** Whether any may have calls wait. */
+  delays: bool = false;
   /** The number of the name under which calls are refused that no policy names. */
   defaultName: u32 = 0;
   /** What they are answered: those that none allows, and those that cannot be read. */
@@ -92,6 +95,10 @@ export class Policies extends Kept {
   isRefused: bool = false;
   /** How many rate limits it has passed, and the last one of them. */
   limitPassed: i32 = -1;
+  /** How long it waits, in ns, and because of which policy; and the one that would have it wait, or -1. */
+  wait: u64 = 0;
+  waitPolicy: u32 = 0;
+  shadowWaitPolicy: i32 = -1;
 
   private log: RefusalLog = new RefusalLog();
   private random: u64;
@@ -149,12 +156,21 @@ export class Policies extends Kept {
     this.shadowReason = -1;
     this.holds = 0;
     this.limitPassed = -1;
+    this.wait = 0;
+    this.shadowWaitPolicy = -1;
   }
 
-  /** The name to tell beside the call: of the policy that refused it or would have, or of the limit passed last. */
+  /** Whether there is anything to count of the call. */
+  get hasFound(): bool {
+    if (this.isRefused || this.shadowReason >= 0 || this.limitPassed >= 0) return true;
+    return this.wait != 0 || this.shadowWaitPolicy >= 0;
+  }
+
+  /** The name to tell beside the call: of the policy that refused or delayed it or would have, or of a limit. */
   get named(): Span | null {
     if (this.isRefused) return this.names.name(this.policy);
     if (this.shadowReason >= 0) return this.names.name(this.shadowPolicy);
+    if (this.wait != 0) return this.names.name(this.waitPolicy);
     return this.limitPassed >= 0 ? this.names.name(<u32>this.limitPassed) : null;
   }
 
@@ -176,11 +192,21 @@ export class Policies extends Kept {
 
   private refuse(reason: RefusalReason, policy: u32, answer: Answer): bool {
     this.isRefused = true;
+    this.wait = 0;
     this.reason = reason;
     this.policy = policy;
     this.answer = answer;
     this.log.note(policy, reason);
     return true;
+  }
+
+  private delay(policy: Policy, wait: u64): void {
+    if (!policy.enforces) {
+      this.shadowWaitPolicy = <i32>policy.index;
+    } else if (wait > this.wait) {
+      this.wait = wait;
+      this.waitPolicy = policy.index;
+    }
   }
 
   private shadow(reason: RefusalReason, policy: u32): void {
@@ -278,8 +304,10 @@ export class Policies extends Kept {
         else if (this.refusesBy(policy, RefusalReason.RATE_LIMITED)) return true;
       } else if (fault) {
         this.random = hashU64(this.random, 1);
-        if (fault.aborts(this.random >> 16) && this.refusesBy(policy, RefusalReason.FAULT))
+        if (isMeant(fault.abort, this.random >> 16) && this.refusesBy(policy, RefusalReason.FAULT))
           return true;
+        this.random = hashU64(this.random, 1);
+        if (isMeant(fault.delay, this.random >> 16)) this.delay(policy, fault.wait);
       }
       policy = policies.findFrom(policy.next, call);
     }

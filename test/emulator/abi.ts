@@ -21,6 +21,9 @@ export const Status = {
 /** What a connection or data callback returns. */
 export const Action = { Continue: 0, StopIteration: 1 } as const;
 
+/** What the headers of a request may answer besides: all of it waits, as it comes. */
+export const STOP_ALL_ITERATION_AND_WATERMARK = 4;
+
 /** First argument of `proxy_get_buffer_bytes` and `proxy_set_buffer_bytes`. */
 export const BufferType = {
   HttpRequestBody: 0,

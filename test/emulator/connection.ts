@@ -68,6 +68,10 @@ export class Connection implements HostContext {
   /** Whether the module has closed the connection itself. */
   closedFromInside = false;
 
+  /** Whether the last callback has stopped it: then its bytes are open to the module in other callbacks too. */
+  stopped: boolean;
+  #wentOn: Uint8Array[] = [];
+
   readonly #vm: Vm;
   readonly #bufferLimit: number;
   readonly #collect: boolean;
@@ -82,6 +86,7 @@ export class Connection implements HostContext {
     this.id = vm.addContext(this);
     vm.call(this, "proxy_on_context_create", EMPTY, plugin.id);
     this.newConnectionAction = this.#action("proxy_on_new_connection", EMPTY);
+    this.stopped = this.newConnectionAction === Action.StopIteration;
   }
 
   /** Everything that has gone on to the server. */
@@ -103,14 +108,29 @@ export class Connection implements HostContext {
   downstream(bytes: Uint8Array, end = false): Uint8Array {
     const from = this.fromDownstream;
     this.#append(from, bytes, end);
+    this.#wentOn = [];
     const action = this.#action("proxy_on_downstream_data", from.buffer, end);
-    if (action === Action.Continue) return from.take(this.#collect);
+    this.stopped = action !== Action.Continue;
+    if (!this.stopped) this.#wentOn.push(from.take(this.#collect));
+    const wentOn = this.#wentOn.length === 1 ? this.#wentOn[0]! : concat(this.#wentOn);
+    if (!this.stopped) return wentOn;
     if (from.buffer.length >= this.#bufferLimit) {
       throw new HostError(
         `${from.buffer.length} bytes held in a buffer of ${this.#bufferLimit}: Envoy reads no more`,
       );
     }
-    return EMPTY;
+    return wentOn;
+  }
+
+  /** For the host: the module lets go on what is there, once the callback has returned. */
+  goOn(): void {
+    if (this.#vm.callback !== "proxy_on_downstream_data" && !this.stopped) {
+      throw new HostError("proxy_continue_stream of a connection that is not stopped");
+    }
+    this.continued = true;
+    this.#vm.afterCall(() => {
+      if (!this.#closed) this.#wentOn.push(this.fromDownstream.take(this.#collect));
+    });
   }
 
   /** The server sent `bytes`, and with `end` its FIN. Returns what goes back to the client now. */

@@ -121,10 +121,12 @@ export class Vm {
     return new Plugin(this, options);
   }
 
-  /** Runs `proxy_on_tick` once for every plugin that asked for ticks. */
+  /** Runs `proxy_on_tick` as often as in half a second for every plugin that asked for ticks, at least once. */
   tick(): void {
     for (const context of [...this.#contexts.values()]) {
-      if (context instanceof Plugin && context.tickMilliseconds > 0) {
+      if (!(context instanceof Plugin)) continue;
+      const { tickMilliseconds } = context;
+      for (let passed = 0; tickMilliseconds > 0 && passed < 500; passed += tickMilliseconds) {
         this.call(context, "proxy_on_tick", new Uint8Array(0));
       }
     }

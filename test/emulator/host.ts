@@ -24,6 +24,9 @@ const BODY_CALLBACK: Record<number, string> = {
 /** The connection whose buffer of this type is open to the running callback. */
 function openBuffer(vm: Vm, type: number): Connection {
   const { connection } = vm.caller;
+  // Envoy forgets a client's bytes when they go on, and not before.
+  const isClients = type === BufferType.NetworkDownstreamData;
+  if (isClients && connection?.stopped && vm.callback === "proxy_on_tick") return connection;
   if (connection === null || vm.callback !== DATA_CALLBACK[type] || vm.caller !== vm.running) {
     throw new HostError(`buffer ${type} is not open in ${vm.callback}`);
   }
@@ -76,7 +79,8 @@ function logFunctions(vm: Vm): Record<string, HostFunction> {
   };
 }
 
-/** `proxy_stream_type_t`: the client's side of a network connection. */
+/** `proxy_stream_type_t`: an HTTP request, and the client's side of a network connection. */
+const REQUEST = 0;
 const DOWNSTREAM = 2;
 
 function streamFunctions(vm: Vm): Record<string, HostFunction> {
@@ -89,12 +93,13 @@ function streamFunctions(vm: Vm): Record<string, HostFunction> {
       connection.closeFromInside();
       return Status.Ok;
     },
-    proxy_continue_stream(stream: number) {
-      const { connection } = vm.caller;
-      if (stream !== DOWNSTREAM || connection === null) {
-        throw new HostError(`proxy_continue_stream(${stream}) in ${vm.callback}`);
+    proxy_continue_stream(type: number) {
+      const { connection, stream } = vm.caller;
+      const stopped = type === DOWNSTREAM ? connection : type === REQUEST ? stream : null;
+      if (stopped === null) {
+        throw new HostError(`proxy_continue_stream(${type}) in ${vm.callback}`);
       }
-      connection.continued = true;
+      stopped.goOn();
       return Status.Ok;
     },
   };

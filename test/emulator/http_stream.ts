@@ -3,7 +3,7 @@
 // callback only, names are lower case, and a change of a request's headers makes Envoy choose the
 // route again. At the end it calls log, done and delete, in this order.
 
-import { Action } from "./abi.ts";
+import { Action, STOP_ALL_ITERATION_AND_WATERMARK } from "./abi.ts";
 import type { HostContext } from "./context.ts";
 import type { Vm } from "./emulator.ts";
 import { HostError } from "./errors.ts";
@@ -91,6 +91,10 @@ export class HttpStream implements HostContext {
   /** What the module told Envoy to answer, if it did. */
   localResponse?: LocalResponse;
   body: Uint8Array = EMPTY;
+  /** Whether the module has the request wait. */
+  stopped = false;
+  /** What comes of the request meanwhile. */
+  #waiting: (() => void)[] = [];
   readonly #vm: Vm;
   #ended = false;
 
@@ -128,11 +132,25 @@ export class HttpStream implements HostContext {
 
   /** The client sent some of the body. */
   requestBody(bytes: Uint8Array, end = false): void {
-    this.#body("proxy_on_request_body", bytes, end);
+    if (this.stopped) this.#waiting.push(() => this.requestBody(bytes, end));
+    else this.#body("proxy_on_request_body", bytes, end);
   }
 
-  /** The client sent trailers; answers those that go on. */
+  /** For the host: the module lets the request go on, once the callback has returned. */
+  goOn(): void {
+    if (!this.stopped) throw new HostError("proxy_continue_stream of a request that does not wait");
+    this.#vm.afterCall(() => {
+      this.stopped = false;
+      for (const show of this.#waiting.splice(0)) show();
+    });
+  }
+
+  /** The client sent trailers; answers those that go on, none while the request waits. */
   requestTrailers(trailers: Headers): Headers {
+    if (this.stopped) {
+      this.#waiting.push(() => this.requestTrailers(trailers));
+      return [];
+    }
     return this.#headers(1, "proxy_on_request_trailers", trailers, false);
   }
 
@@ -191,7 +209,12 @@ export class HttpStream implements HostContext {
 
   #run(callback: string, input: Uint8Array, a: number, b: number): void {
     const action = this.#vm.call(this, callback, input, a, b);
-    // The filter only looks, and changes headers where they are: it waits only where Envoy answers.
+    if (action === STOP_ALL_ITERATION_AND_WATERMARK && callback === "proxy_on_request_headers") {
+      if (this.localResponse !== undefined) throw new HostError("an answered request waits");
+      this.stopped = true;
+      return;
+    }
+    // The filter only looks, and changes headers where they are: else it waits only where Envoy answers.
     const expected =
       this.localResponse !== undefined && callback === "proxy_on_request_headers"
         ? Action.StopIteration

@@ -63,10 +63,11 @@ export function holdHostCalls(vm: Vm, spent: Spent, series: number): void {
   const flushes = ticks + connections + plugins * 3;
   const most: Record<string, number> = {
     proxy_get_buffer_bytes: fetches + plugins,
-    proxy_set_buffer_bytes: 3 * reads + frames,
+    // Each delayed call's bytes are put back by themselves.
+    proxy_set_buffer_bytes: 3 * reads + (policies > 0 ? 2 : 1) * frames,
     // A rate limit asks for the time at each call.
     proxy_get_current_time_nanoseconds:
-      reads + 2 * connections + ticks + plugins + answers + 1 + (policies > 0 ? frames : 0),
+      reads + 2 * connections + ticks + plugins + answers + 1 + (policies > 0 ? frames + ticks : 0),
     // Names of either side and those that got none of their own may look the same.
     proxy_define_metric: 3 * series * plugins,
     proxy_record_metric: frames,
@@ -81,8 +82,8 @@ export function holdHostCalls(vm: Vm, spent: Spent, series: number): void {
     proxy_set_property: 4 * frames,
     proxy_call_foreign_function: connections,
     proxy_close_stream: connections,
-    proxy_continue_stream: connections,
-    proxy_set_effective_context: 2 * connections,
+    proxy_continue_stream: connections + (policies > 0 ? 2 * frames : 0),
+    proxy_set_effective_context: 2 * connections + (policies > 0 ? 2 * frames : 0),
     proxy_set_tick_period_milliseconds: plugins,
     // At its start, and of calls refused under each policy, and under none, at every other tick from its first on.
     proxy_log:

@@ -63,7 +63,7 @@ export class CaseConnection {
   reads = 0;
   bytes = 0;
   work = 0;
-  readonly #config: PluginConfig;
+  readonly config: PluginConfig;
   readonly #address: string;
   readonly #model: ConnectionModel;
   readonly #came: Uint8Array[] = [];
@@ -82,7 +82,7 @@ export class CaseConnection {
 
   constructor(connection: Connection, config: PluginConfig, address: string, totals: Totals) {
     this.connection = connection;
-    this.#config = config;
+    this.config = config;
     this.#address = address;
     this.#countsByName = countsByName(config);
     this.#model = new ConnectionModel(totals, {
@@ -95,12 +95,12 @@ export class CaseConnection {
 
   /** Whether requests may be changed or refused, and so are held. */
   get #mayChange(): boolean {
-    const { routing, policies = [], telemetry } = this.#config;
+    const { routing, policies = [], telemetry } = this.config;
     return areAsked(policies) || !neverRewrites(routing) || propagates(telemetry);
   }
 
   get #maxBody(): number {
-    return this.#config.max_body_bytes ?? DEFAULT_MAX_BODY;
+    return this.config.max_body_bytes ?? DEFAULT_MAX_BODY;
   }
 
   /** Whether this side can send anything now. Until there is a cluster nobody can answer. */
@@ -148,7 +148,7 @@ export class CaseConnection {
   #holdBack(went: Uint8Array, bytes: Uint8Array, end: boolean): void {
     const model = this.#model;
     model.pass("upstream", bytes);
-    if (this.#config.answer_on_upstream_close !== true) {
+    if (this.config.answer_on_upstream_close !== true) {
       if (went !== bytes && Buffer.compare(went, bytes) !== 0) {
         throw new WrongBytes("the server's bytes were changed");
       }
@@ -177,7 +177,7 @@ export class CaseConnection {
     const { connection } = this;
     this.#model.end();
     const refused = connection.closedFromInside;
-    const { routing = {}, policies = [] } = this.#config;
+    const { routing = {}, policies = [] } = this.config;
     if (refused && (routing.protected ?? []).length === 0 && !authorizes(policies)) {
       throw new WrongBytes("closed a connection without protected keys, and authorizes nothing");
     }
@@ -191,15 +191,15 @@ export class CaseConnection {
       fates = holdStreams({
         ...{ came, went, good: this.#good, refused, routing, policies, maxBody: this.#maxBody },
         ...{ seen: this.#model.downstreamSeen, ended: this.#ended.downstream && held === 0 },
-        origin: { side: this.#config.side, address: this.#address },
-        propagates: propagates(this.#config.telemetry),
+        origin: { side: this.config.side, address: this.#address },
+        propagates: propagates(this.config.telemetry),
       });
     } else if (Buffer.compare(came, went) !== 0) {
       throw new WrongBytes("the client's bytes were changed, and nothing says they may");
     }
     if (fates.refused > 0) {
       const sent = concat([NO_BYTES, ...this.#sentBack]);
-      const answers = this.#config.answer_on_upstream_close === true;
+      const answers = this.config.answer_on_upstream_close === true;
       holdAnswers(sent, connection.toDownstream, fates.refusedIds, answers);
     } else if (this.#wrongBack !== undefined) {
       throw this.#wrongBack;

@@ -55,8 +55,19 @@ export interface PolicyConfig {
   authorize?: "allow" | "deny";
   rate_limit?: { max_tokens: number; fill_interval: string; per?: string[] };
   concurrency?: { max_in_flight: number };
-  fault?: { abort: { percentage: number } };
+  fault?: {
+    abort?: { percentage: number };
+    delay?: { percentage: number; fixed_delay: (typeof DELAYS)[number] };
+  };
   enforce?: boolean;
+}
+
+/** How long calls may be delayed. */
+const DELAYS = ["1ms", "30ms", "0.5s"] as const;
+
+/** Whether calls may be delayed. */
+export function delays({ policies = [] }: PluginConfig): boolean {
+  return policies.some(({ fault, enforce }) => fault?.delay !== undefined && enforce !== false);
 }
 
 /** The part of a configuration that the fuzzer writes; docs/configuration.schema.json is all of it. */
@@ -137,7 +148,10 @@ export function randomPolicies(random: Random): PolicyConfig[] {
     if (random.oneIn(2)) made.authorize = random.oneIn(2) ? "allow" : "deny";
     else if (random.oneIn(3)) made.concurrency = { max_in_flight: random.between(1, 4) };
     else if (random.oneIn(2)) {
-      made.fault = { abort: { percentage: random.pick([1, 50, 100]) } };
+      const percentage = random.pick([1, 50, 100]);
+      const delay = { percentage, fixed_delay: random.pick(DELAYS) };
+      made.fault = random.oneIn(2) ? { delay } : { abort: { percentage } };
+      if (random.oneIn(4)) made.fault = { abort: { percentage: 1 }, delay };
     } else {
       const per = random.some(["interface", "method", "version", "group", "application"], 2);
       const limit = { max_tokens: random.between(1, 5), fill_interval: "1s" };

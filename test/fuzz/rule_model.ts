@@ -195,6 +195,7 @@ export function isLimited(
     (one) =>
       one.authorize === undefined &&
       one.enforce !== false &&
+      (one.fault === undefined || one.fault.abort !== undefined) &&
       isForThisNode(one) &&
       ruleMeets(one, call, origin),
   );

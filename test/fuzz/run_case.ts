@@ -7,7 +7,7 @@ import type { Plugin } from "../emulator/plugin.ts";
 import { label } from "../module/routing/setup.ts";
 import { fetchesFor, holdHostCalls, memoryFor, OverBudget, workFor, type Spent } from "./budget.ts";
 import { CaseConnection, type Beginning } from "./case_connection.ts";
-import { nameScope, type PluginConfig } from "./configurations.ts";
+import { delays, nameScope, type PluginConfig } from "./configurations.ts";
 import { Counted, type Metrics } from "./consistency.ts";
 import { connectionProperties, type FuzzCase, type Step } from "./fuzz_case.ts";
 import { TAKE_WORK } from "./metering.ts";
@@ -18,6 +18,9 @@ import { CollectorOf, holdLine, WrongRecord } from "./telemetry.ts";
 import { NODE_LABEL } from "./vocabulary.ts";
 
 const NO_BYTES = new Uint8Array(0);
+
+/** In ms: longer than any call is delayed, also where the clock was set back meanwhile. */
+const ENOUGH = 60_000;
 
 /** A module to run cases in. */
 export interface Subject {
@@ -81,7 +84,7 @@ class Run {
     this.#tick();
     if (this.#collectors.length === 0) return;
     // What collectors took in that tick is counted in the next one.
-    this.#spent.ticks += this.#plugins.length;
+    this.#spendTicks();
     this.vm.tick();
   }
 
@@ -239,9 +242,24 @@ class Run {
   #close(number: number, how: "remote" | "local" | "end"): void {
     const open = this.#open.get(number);
     if (open === undefined) return;
+    if (delays(open.config)) this.#endDelays();
     if (how === "end") open.connection.end();
     else open.connection.close(how);
     this.#finish(number, open);
+  }
+
+  /** What is delayed goes on: what a connection has held at its end would be nobody's. */
+  #endDelays(): void {
+    this.vm.clock.advanceMilliseconds(ENOUGH);
+    this.#spendTicks();
+    this.vm.tick();
+    this.#takeWork();
+  }
+
+  #spendTicks(): void {
+    for (const { plugin } of this.#plugins) {
+      this.#spent.ticks += Math.ceil(500 / plugin.tickMilliseconds);
+    }
   }
 
   #finish(number: number, open: CaseConnection): void {
@@ -257,7 +275,7 @@ class Run {
   }
 
   #tick(): void {
-    this.#spent.ticks += this.#plugins.length;
+    this.#spendTicks();
     this.vm.tick();
     for (const collector of this.#collectors) {
       const before = collector.answers;

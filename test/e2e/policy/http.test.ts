@@ -15,6 +15,11 @@ const POLICIES = {
       match: { application: { exact: "noisy" } },
       rate_limit: { max_tokens: 2, fill_interval: "3600s" },
     },
+    {
+      name: "slow",
+      match: { application: { exact: "slow" } },
+      fault: { delay: { percentage: 100, fixed_delay: "700ms" } },
+    },
   ],
 };
 
@@ -54,5 +59,22 @@ describe("before Envoy's router", LIMIT, () => {
     for (let i = 0; i < 4; i++) codes.push((await as("noisy")).code);
     const { OK, RESOURCE_EXHAUSTED } = Status;
     assert.deepEqual(codes, [OK, OK, RESOURCE_EXHAUSTED, RESOURCE_EXHAUSTED]);
+  });
+
+  test("a delayed call is answered, and others of its connection do not wait", async () => {
+    const begun = performance.now();
+    let isAnswered = false;
+    const delayed = as("slow").then((answer) => {
+      isAnswered = true;
+      return answer;
+    });
+    assert.equal((await as("shop")).code, Status.OK);
+    assert.ok(!isAnswered);
+    assert.equal((await delayed).code, Status.OK);
+    assert.ok(performance.now() - begun >= 690);
+    await until("it is counted", async () => {
+      const entries = [...ours(await lab.scrape())];
+      return entries.some(([key]) => key.startsWith("dubbo_delayed_requests_total{"));
+    });
   });
 });

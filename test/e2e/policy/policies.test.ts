@@ -9,7 +9,7 @@ import { recordHandlers } from "../../../demo/provider.ts";
 import { USERS } from "../../../demo/record.ts";
 import { listenersOf, named, setPluginConfig, wasmPlugins } from "../../../harness/envoy_config.ts";
 import { freePort } from "../../../harness/ports.ts";
-import type { Request } from "../../frames/frames.ts";
+import { request, type Request } from "../../frames/frames.ts";
 import { Caller, times, type Asked } from "../envoy_caller.ts";
 import { addListener, LIMIT, ours, startLab, struct, until, type Lab } from "../envoy_setup.ts";
 
@@ -22,12 +22,33 @@ const POLICIES = {
       rate_limit: { max_tokens: 3, fill_interval: "3600s" },
       answer: { status: "SERVER_THREADPOOL_EXHAUSTED_ERROR", message: "later" },
     },
+    {
+      name: "slow",
+      match: { application: { exact: "slow" } },
+      fault: { delay: { percentage: 100, fixed_delay: "700ms" } },
+    },
   ],
 };
+/** The guard's own configuration, with a delay. */
+const GUARD = {
+  answer_on_upstream_close: true,
+  metrics: { enabled: false },
+  policies: [
+    {
+      name: "late",
+      match: { application: { exact: "late" } },
+      fault: { delay: { percentage: 100, fixed_delay: "700ms" } },
+    },
+  ],
+};
+/** A little less than the delay, in ms: the clock of Envoy and ours round differently. */
+const DELAY = 690;
 
 const get: Request = { path: USERS.interface, ...methodOf(USERS.get) };
 const set: Request = { path: USERS.interface, ...methodOf(USERS.set), args: [null] };
 const noisy: Request = { ...get, extraAttachments: { "remote.application": "noisy" } };
+const late: Request = { ...get, extraAttachments: { "remote.application": "late" } };
+const slow: Request = { ...get, extraAttachments: { "remote.application": "slow" } };
 
 function methodOf({ method, descriptor }: { method: string; descriptor: string }): Request {
   return { method, desc: descriptor };
@@ -48,6 +69,8 @@ for (const terminal of ["tcp_proxy", "dubbo_proxy"] as const) {
           addListener(config, "policed", port, struct(POLICIES));
           const local = named(listenersOf(config), "dubbo", "listener");
           for (const plugin of wasmPlugins(local)) setPluginConfig(plugin, POLICIES);
+          const guard = named(listenersOf(config), "guard-user-provider", "listener");
+          for (const plugin of wasmPlugins(guard)) setPluginConfig(plugin, GUARD);
         },
       });
       if (terminal === "dubbo_proxy") port = lab.ports.dubbo;
@@ -96,6 +119,75 @@ for (const terminal of ["tcp_proxy", "dubbo_proxy"] as const) {
       assert.match(text(asked[4]!), /later/);
       assert.equal(users.counts.twoway - before, 3);
       caller.close();
+    });
+
+    test("delayed calls are answered, with all behind them in their order, and nobody else waits", async () => {
+      const before = users.counts.twoway;
+      const caller = await Caller.dial(port);
+      const other = await Caller.dial(port);
+      const begun = performance.now();
+      // The first read has a call in front of the delayed one; what comes later is held too, or refused.
+      const first = caller.ask([get, slow, get, set]);
+      await until("the one in front", () => caller.frames.length === 1);
+      await other.ask(times(3, get));
+      const afterOthers = caller.frames.length;
+      const later = caller.ask(times(50, get));
+      const asked = await first;
+      const took = performance.now() - begun;
+      await later;
+      assert.equal(
+        afterOthers,
+        1,
+        "others on another connection are answered while the delayed one waits",
+      );
+      assert.ok(took >= DELAY, `${took} ms`);
+      // A heartbeat is answered below the provider's services; dubbo_proxy has a connection for each call.
+      const answered = caller.frames.map(({ id }) => Number(id)).filter((id) => id !== 4);
+      if (terminal === "dubbo_proxy") answered.sort((a, b) => a - b);
+      assert.deepEqual(
+        answered,
+        Array.from({ length: 54 }, (_, index) => index + 1).filter((id) => id !== 4),
+      );
+      assert.deepEqual(new Set(caller.frames.map(({ status }) => status)), new Set([20]));
+      assert.match(text(asked[3]!), /refused by policy no-writes/);
+      assert.equal(users.counts.twoway - before, 3 + 53);
+      await until("it is counted", async () => {
+        return (await total("dubbo_delayed_requests_total", 'dubbo_policy="slow"')) === 1;
+      });
+      caller.close();
+      other.close();
+    });
+
+    if (terminal === "dubbo_proxy")
+      test("in the guard's listener a delayed call waits alone", async () => {
+        const caller = await Caller.dial(port);
+        const begun = performance.now();
+        const all = caller.ask([get, late, get, get]);
+        await until("the others, of its own connection", () => caller.frames.length === 3);
+        assert.ok(caller.frames.every(({ id }) => id !== 2n));
+        const asked = await all;
+        assert.ok(performance.now() - begun >= DELAY);
+        assert.equal(asked[1]!.answer.status, 20);
+        caller.close();
+      });
+
+    test("a client that leaves while its call is delayed leaves nothing behind", async () => {
+      const before = users.counts.twoway;
+      const caller = await Caller.dial(port);
+      await caller.tell([get]);
+      caller.end.socket.write(request({ ...slow, id: 99 }));
+      await until("it is delayed", async () => {
+        return (await total("dubbo_delayed_requests_total", 'dubbo_policy="slow"')) === 2;
+      });
+      caller.end.socket.resetAndDestroy();
+      await until("its end", async () => (await total("dubbo_connections_active")) === 0);
+      const next = await Caller.dial(port);
+      const begun = performance.now();
+      await next.ask([slow]);
+      assert.ok(performance.now() - begun >= DELAY);
+      assert.equal(users.counts.twoway - before, 1);
+      next.close();
+      await until("nothing is left", async () => (await total("dubbo_requests_active")) === 0);
     });
 
     test("one-way calls that are refused are dropped", async () => {

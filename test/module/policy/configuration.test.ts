@@ -9,6 +9,8 @@ const P = "$.policies[0]";
 const one = (policy: object): object => ({ policies: [{ name: "p", ...policy }] });
 const limit = (more: object): object =>
   one({ rate_limit: { max_tokens: 1, fill_interval: "1s", ...more } });
+const slow = (more: object): object =>
+  one({ fault: { delay: { percentage: 100, fixed_delay: "1s", ...more } } });
 
 const GOOD: object[] = [
   { policies: [] },
@@ -27,10 +29,15 @@ const GOOD: object[] = [
   limit({ fill_interval: "100ms" }),
   one({ concurrency: { max_in_flight: 1 } }),
   one({ fault: { abort: { percentage: 0.25 } } }),
+  slow({}),
+  slow({ fixed_delay: "60s" }),
+  slow({ fixed_delay: "1ms", percentage: 0 }),
+  one({ fault: { abort: { percentage: 1 }, delay: { percentage: 1, fixed_delay: "0.5s" } } }),
 ];
 
 const ACTIONS = "an object with one of authorize, rate_limit, concurrency, fault";
 const DURATION = 'a duration of 1 ms to a day, such as "1s" or "100ms"';
+const MINUTE = 'a duration of 1 ms to a minute, such as "1s" or "100ms"';
 const BAD: [object, string, string, string][] = [
   [{ policies: {} }, "$.policies", "an object", "a list of at most 254 elements"],
   [{ policies: [{ authorize: "deny" }] }, P, "an object", "an object with a name"],
@@ -85,6 +92,23 @@ const BAD: [object, string, string, string][] = [
     "101",
     "a number from 0 to 100",
   ],
+  [one({ fault: {} }), `${P}.fault`, "an object", "an object with abort or delay"],
+  [
+    one({ fault: { delay: { percentage: 1 } } }),
+    `${P}.fault.delay`,
+    "an object",
+    "an object with fixed_delay",
+  ],
+  [
+    one({ fault: { delay: { fixed_delay: "1s" } } }),
+    `${P}.fault.delay`,
+    "an object",
+    "an object with percentage",
+  ],
+  [slow({ percentage: -1 }), `${P}.fault.delay.percentage`, "-1", "a number from 0 to 100"],
+  [slow({ fixed_delay: "61s" }), `${P}.fault.delay.fixed_delay`, '"61s"', MINUTE],
+  [slow({ fixed_delay: 100 }), `${P}.fault.delay.fixed_delay`, "100", MINUTE],
+  [slow({ fixed_delay: "" }), `${P}.fault.delay.fixed_delay`, '""', MINUTE],
 ];
 
 describe("the schema and the module agree", () => {
