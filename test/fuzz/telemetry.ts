@@ -211,7 +211,8 @@ function isClean(key: string, value: string | number): boolean {
   return value >= 0 || REQUEST_IDS.includes(key);
 }
 
-function holdRecord(record: Told): void {
+/** Holds one record against what a record is. Throws `WrongRecord`. */
+export function holdRecord(record: Told): void {
   const say = (what: string): never => {
     throw new WrongRecord(
       `${what}: ${JSON.stringify(record, (_, v) => (typeof v === "bigint" ? String(v) : v))}`,

@@ -8,7 +8,7 @@ import { parse } from "yaml";
 import type { Json } from "../../harness/envoy_config.ts";
 import { fromRoot } from "../../harness/repository.ts";
 import { openIstio, type Istio } from "./istioctl.ts";
-import { istioCommand, output } from "./lab/commands.ts";
+import { listenersWith } from "./lab/listeners.ts";
 import { serviceWithAddress } from "./lab/cluster.ts";
 import { manifest } from "./lab/manifests.ts";
 
@@ -16,6 +16,8 @@ const LIMIT = { timeout: 120_000 };
 const WAYPOINT = fromRoot("test", "istio", "lab", "waypoint.yaml");
 const README = fromRoot("manifests", "README.md");
 const FILTER = "extensions.istio.io/trafficextension/mesh-demo.dubbo-waypoint";
+/** The one behind which a waypoint finds what it serves. */
+const LISTENER = "main_internal";
 const TCP_PROXY = "envoy.filters.network.tcp_proxy";
 
 describe("a waypoint", LIMIT, () => {
@@ -53,8 +55,11 @@ describe("a waypoint", LIMIT, () => {
   /** By filter chain the names of its filters. */
   async function chainsWith(extension: Json): Promise<Record<string, string[]>> {
     const file = await istio.write("ambient.yaml", [...services, extension]);
-    const env = { PILOT_ENABLE_AMBIENT: "true" };
-    return JSON.parse(await output(istioCommand("waypoint"), [WAYPOINT, file], env));
+    const listeners = await listenersWith([WAYPOINT, file], { isWaypoint: true });
+    const chains: Json[] = listeners.find(({ name }) => name === LISTENER)!.filterChains;
+    return Object.fromEntries(
+      chains.map(({ name, filters }) => [name, filters.map((filter: Json) => filter.name)]),
+    );
   }
 });
 

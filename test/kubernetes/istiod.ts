@@ -29,16 +29,29 @@ export interface Istiod {
   process: ManagedProcess;
   /** host:port of xDS and certificates, over TLS. */
   secureGrpc: string;
+  /** Port of xDS on 127.0.0.1, without TLS. */
+  grpcPort: number;
 }
 
-/** Installs Istio's default profile and starts istiod. When it resolves the server asks its webhooks. */
-export async function startIstiod(server: ApiServer): Promise<Istiod> {
-  const [http, webhooks, grpc, secureGrpc, monitoring] = (await freePorts(5)) as number[];
-  await install(server, `https://${HOST}:${webhooks}`);
+/** What istiod tells a stock Envoy, which lacks two filters of Istio's build. */
+const FOR_STOCK_ENVOY = {
+  PILOT_ENABLE_METADATA_EXCHANGE: "false",
+  PILOT_ENABLE_ALPN_FILTER: "false",
+};
+
+/**
+ * Installs Istio's default profile and starts istiod. When it resolves the server asks its webhooks.
+ *
+ * @param settings further ones of the installation, as istioctl's --set takes them
+ */
+export async function startIstiod(server: ApiServer, ...settings: string[]): Promise<Istiod> {
+  type Five = [number, number, number, number, number];
+  const [http, webhooks, grpcPort, secureGrpc, monitoring] = (await freePorts(5)) as Five;
+  await install(server, `https://${HOST}:${webhooks}`, settings);
   const kubeconfig = await kubeconfigOf(server, "istiod");
   const args = ["discovery", "--kubeconfig", kubeconfig, "--domain", "cluster.local"];
   args.push("--httpAddr", `${HOST}:${http}`, "--httpsAddr", `${HOST}:${webhooks}`);
-  args.push("--grpcAddr", `${HOST}:${grpc}`, "--secureGRPCAddr", `${HOST}:${secureGrpc}`);
+  args.push("--grpcAddr", `${HOST}:${grpcPort}`, "--secureGRPCAddr", `${HOST}:${secureGrpc}`);
   args.push("--monitoringAddr", `${HOST}:${monitoring}`, "--ctrlz_port", "0");
   const process = server.start("istiod", istioCommand("pilot-discovery"), args, {
     HOME: server.folder,
@@ -51,15 +64,17 @@ export async function startIstiod(server: ApiServer): Promise<Istiod> {
     PILOT_CERT_PROVIDER: "istiod",
     // Its certificate is for this address too.
     ISTIOD_CUSTOM_HOST: HOST,
+    ...FOR_STOCK_ENVOY,
   });
   const url = `http://${HOST}:${http}`;
   await process.waitUntil("ready", READY_MS, () => answers(`${url}/ready`));
   await process.waitUntil("asked", READY_MS, () => isAsked(server));
-  return { process, secureGrpc: `${HOST}:${secureGrpc}` };
+  return { process, secureGrpc: `${HOST}:${secureGrpc}`, grpcPort };
 }
 
-async function install(server: ApiServer, webhooks: string): Promise<void> {
+async function install(server: ApiServer, webhooks: string, further: string[]): Promise<void> {
   const settings = [
+    ...further,
     "profile=default",
     "values.defaultRevision=default",
     `values.base.validationURL=${webhooks}/validate`,

@@ -16,17 +16,29 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Json } from "../../harness/envoy_config.ts";
+import { DubboClient } from "../../demo/dubbo/client.ts";
+import {
+  addCluster,
+  clustersOf,
+  listenersOf,
+  LOCAL_CONFIG,
+  localConfig,
+  named,
+  wasmPlugins,
+  type Json,
+} from "../../harness/envoy_config.ts";
+import { startEnvoy } from "../../harness/envoy_process.ts";
 import { freePorts } from "../../harness/ports.ts";
 import { startProcess, type ManagedProcess } from "../../harness/processes.ts";
 import { answers } from "../../harness/readiness.ts";
 import { fromRoot } from "../../harness/repository.ts";
 import { readManifest } from "../manifests/manifest_files.ts";
-import { until } from "../registry/stage.ts";
+import { startNamed, until, who } from "../registry/stage.ts";
 import { Registrant } from "../../demo/registrant.ts";
 import { ZooKeeperServer } from "../../harness/zookeeper.ts";
 import { ApiClient } from "./api.ts";
 import { startApiServer, type ApiServer } from "./api_server.ts";
+import { startIstiod } from "./istiod.ts";
 import { printed } from "./readme.ts";
 
 const LIMIT = { timeout: 600_000 };
@@ -139,6 +151,27 @@ describe("the registry's program in a real API server", LIMIT, () => {
     await until("both are there", async () => (await endpoints())?.length === 2);
   });
 
+  test("istiod tells a sidecar of a service, whose provider it then calls, and of its end", async (t) => {
+    // Without an agent the sidecar has no certificate to show.
+    const istiod = await startIstiod(server, "meshConfig.enableAutoMtls=false");
+    const port = await startNamed(t, "one", "b.B");
+    const there = `dubbo://127.0.0.1:${port}/b.B?interface=b.B&side=provider`;
+    await provider.register(there);
+    const cluster = "outbound|20880||b.b.dubbo";
+    const [listener, admin] = (await freePorts(2)) as [number, number];
+    const envoy = await startEnvoy({
+      config: sidecar({ listener, admin, istiod: istiod.grpcPort, cluster }),
+    });
+    t.after(() => envoy.stop());
+    const client = new DubboClient({ port: listener });
+    t.after(() => client.close());
+    await until("it is called", async () => (await who({ client }, "b.B")) === "one");
+    const clusters = async () => JSON.stringify(await envoy.get("/clusters"));
+    assert.ok((await clusters()).includes(`${cluster}::127.0.0.1:${port}`));
+    await provider.unregister(there);
+    await until("its cluster is gone", async () => !(await clusters()).includes(cluster));
+  });
+
   test("of two copies one writes; when it is killed the other does", async () => {
     copies.push(await startCopy());
     await sleep(TWO_RENEWALS_MS);
@@ -230,6 +263,47 @@ describe("the registry's program in a real API server", LIMIT, () => {
     return (await mine())[0]?.spec.endpoints;
   }
 });
+
+/**
+ * An Envoy that istiod takes for a sidecar and tells all clusters. Of its own it has the listener, where the filter
+ * names the cluster of calls to b.B: nothing leads connections to istiod's own listeners here.
+ */
+function sidecar(at: { listener: number; admin: number; istiod: number; cluster: string }): Json {
+  const config = localConfig(
+    { listeners: { dubbo_tcp_routed: at.listener }, admin: at.admin },
+    LOCAL_CONFIG,
+  );
+  const listener = named(listenersOf(config), "dubbo_tcp_routed", "listener");
+  const [plugin] = wasmPlugins(listener) as [Json];
+  plugin.configuration.value = {
+    routing: {
+      rules: [{ name: "b", match: { interface: { exact: "b.B" } }, cluster: at.cluster }],
+    },
+  };
+  config.node = {
+    id: "sidecar~127.0.0.1~consumer.dubbo~dubbo.svc.cluster.local",
+    cluster: "consumer.dubbo",
+    metadata: { NAMESPACE: "dubbo", CLUSTER_ID: "Kubernetes" },
+  };
+  const user = named(clustersOf(config), "user-provider", "cluster");
+  config.static_resources = { listeners: [listener], clusters: [user] };
+  addCluster(config, "istiod", at.istiod);
+  named(clustersOf(config), "istiod", "cluster").typed_extension_protocol_options = {
+    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+      "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+      explicit_http_config: { http2_protocol_options: {} },
+    },
+  };
+  config.dynamic_resources = {
+    ads_config: {
+      api_type: "DELTA_GRPC",
+      transport_api_version: "V3",
+      grpc_services: [{ envoy_grpc: { cluster_name: "istiod" } }],
+    },
+    cds_config: { ads: {}, resource_api_version: "V3" },
+  };
+  return config;
+}
 
 async function metric(copy: Copy, name: string): Promise<number> {
   const text = await (await fetch(`${copy.state}/metrics`)).text();

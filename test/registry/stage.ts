@@ -92,7 +92,7 @@ export async function startNamed(
 
 /** Who answers a call of the interface by way of Envoy. Rejects as the call does. */
 export async function who(
-  stage: ProgramStage,
+  stage: Pick<ProgramStage, "client">,
   service: string,
   group = "",
   version = "0.0.0",

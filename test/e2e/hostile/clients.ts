@@ -117,7 +117,7 @@ export const CLIENT_DEEDS: Record<string, Deed> = {
 
 /**
  * Deeds that cost time or memory: a few clients do each of them, on listeners with tcp_proxy. In front of
- * dubbo_proxy mutated frames can abort Envoy by themselves, see hostile_abort.test.ts.
+ * dubbo_proxy mutated frames and odd attachments can abort Envoy by themselves, see abort.test.ts.
  */
 export const COSTLY_DEEDS: Record<string, Deed> = {
   "mutated frames": async (end, random) => {
@@ -127,6 +127,24 @@ export const COSTLY_DEEDS: Record<string, Deed> = {
       await end.write(bytes.subarray(at, at + size));
       at += size;
     }
+    await sleep(PATIENCE_MS);
+  },
+  "trace contexts of every kind": async (end, random) => {
+    const contexts = [
+      "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+      "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-d",
+      "1-dHJhY2U=-c2VnbWVudA==-3-c3Zj-aQ==-L2E=-MTI3LjAuMC4xOjg=",
+      ...FORGING_NAMES,
+      "0".repeat(3000),
+    ];
+    const keys = ["traceparent", "TRACEPARENT", "b3", "X-B3-TraceId", "X-B3-SpanId", "sw8"];
+    const calls = contexts.map((value, id) => {
+      const extraAttachments = Object.fromEntries(
+        keys.filter(() => random.oneIn(2)).map((key) => [key, value]),
+      );
+      return request({ id, extraAttachments });
+    });
+    await end.write(concat(calls));
     await sleep(PATIENCE_MS);
   },
   "names without end": async (end) => {

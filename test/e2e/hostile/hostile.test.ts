@@ -8,6 +8,8 @@ import { parseExposition } from "../envoy_exposition.ts";
 import { ours } from "../envoy_setup.ts";
 import { parseWithClient } from "./parsers.ts";
 import { holdNames, holdSums } from "./series.ts";
+import { readFileSync } from "node:fs";
+import { holdLine } from "../../fuzz/telemetry.ts";
 import { MOST_SERIES, storm, type Storm } from "./storm.ts";
 
 /** A storm takes some twenty seconds; on a machine with too much to do, many times as long. */
@@ -15,6 +17,8 @@ const LIMIT = { timeout: 400_000 };
 /** What was open is closed, and what was counted last is told, within two flushes and some. */
 const GONE_MS = 60_000;
 const POLL_MS = 200;
+/** Envoy has some 100 MiB; bodies of 8 MiB and the telemetry of five listeners come to it. */
+const MOST_MEMORY_KB = 768 * 1024;
 const SIZE = { each: 9, asking: 30, costly: 32, huge: 8, treated: 24 };
 
 describe("a thousand hostile clients and providers", LIMIT, () => {
@@ -71,6 +75,38 @@ describe("a thousand hostile clients and providers", LIMIT, () => {
       [],
     );
     assert.doesNotMatch(weather.lab.envoy.process.log, /wasm.*(failed|trap|Uncaught)/i);
+  });
+
+  test("what collectors and Envoy's log are told is clean, and is whole", async () => {
+    const { collectors, lab } = weather;
+    assert.deepEqual(collectors.wrong, []);
+    assert.ok(collectors.spans > 1000, `${collectors.spans} spans`);
+    assert.ok(collectors.logs > 500, `${collectors.logs} records`);
+    assert.ok(collectors.errors.has("a.b.PlainException"));
+    const lines = lab.envoy.process.log.match(/\{"time_us":.*/g) ?? [];
+    assert.ok(lines.length > 300, `${lines.length} lines`);
+    for (const line of lines) holdLine(line);
+  });
+
+  test("each bad collector costs its own records, which are counted", () => {
+    const series = [...ours(parseExposition(text))];
+    const counted = (name: string, ...labels: string[]): number =>
+      series
+        .filter(([key]) => key.startsWith(`${name}{`) && labels.every((of) => key.includes(of)))
+        .reduce((sum, [, value]) => sum + value, 0);
+    // To a collector that is slow Envoy gives 504 as its answer.
+    for (const reason of ["queue_full", "failed"]) {
+      assert.ok(counted("dubbo_telemetry_dropped_total", reason) > 0, reason);
+    }
+    const { spans, logs } = weather.collectors;
+    const exported = counted("dubbo_telemetry_exported_total");
+    assert.ok(exported > 0 && exported <= spans + logs, `${exported} of ${spans + logs}`);
+  });
+
+  test("Envoy takes no more memory than its buffers and queues", () => {
+    const status = readFileSync(`/proc/${weather.lab.envoy.process.pid}/status`, "utf8");
+    const [, peak] = /VmHWM:\s+(\d+) kB/.exec(status)!;
+    assert.ok(Number(peak) < MOST_MEMORY_KB, `${peak} kB`);
   });
 
   test("gauges are back at 0", () => assert.deepEqual(open, []));

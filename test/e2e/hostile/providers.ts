@@ -5,6 +5,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Random } from "../../fuzz/random.ts";
 import { concat, frame, readonly, request, response } from "../../frames/frames.ts";
+import { hessianString } from "../../frames/hessian2.ts";
 import { FORGING_NAMES, mutated } from "./clients.ts";
 
 const HUGE_BODY = new Uint8Array(8 * 1024 * 1024).fill(0x91);
@@ -45,6 +46,13 @@ const TREATMENTS: Record<string, Treatment> = {
   "calls back with forging names": (socket) => {
     const calls = FORGING_NAMES.map((name, id) => request({ id, path: name, method: name }));
     socket.write(concat([readonly(), ...calls, response({ id: 1 })]));
+  },
+  "exceptions of forging classes": (socket, random) => {
+    const forged = (): string => random.pick([...FORGING_NAMES, "x".repeat(5000)]);
+    const thrown = ["a.b.PlainException", forged(), forged()].map((name) =>
+      concat([Uint8Array.of(0x90, 0x43), hessianString(name), Uint8Array.of(0x90, 0x60)]),
+    );
+    socket.end(concat(thrown.map((body, index) => response({ id: index + 1, body }))));
   },
   "an answer of 8 MiB": (socket) => {
     socket.end(frame({ flag: 0x02, status: 20, id: 1 }, HUGE_BODY));

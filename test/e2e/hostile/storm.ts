@@ -5,6 +5,8 @@
 //   good callers    ──> the same five
 //   plain clients   ──> hostile (tcp_proxy) ──────────────────────────────> hostile providers
 //
+// All but policed tell every call: to a collector that takes it, one that is slow, noisy or dead, and to Envoy's log.
+//
 // Hostile providers stay behind tcp_proxy: what dubbo_proxy does when a provider closes in mid-call is
 // Envoy's defect, and test/guard's subject.
 
@@ -22,6 +24,7 @@ import { concat, request } from "../../frames/frames.ts";
 import { addListener, labPorts, startLab, struct, type Lab } from "../envoy_setup.ts";
 import { dial } from "../envoy_sockets.ts";
 import { Callers, echoProvider } from "./callers.ts";
+import { Collectors, DEAD, NOISY, SLOW, TAKES, tellsAll } from "./collectors.ts";
 import { bodiesOf8MiB, CLIENT_DEEDS, COSTLY_DEEDS, type Deed } from "./clients.ts";
 import { Policed, POLICIES } from "./policed.ts";
 import { HostileProvider, TREATMENT_COUNT } from "./providers.ts";
@@ -46,6 +49,8 @@ export interface StormSize {
 /** What came of a storm. */
 export interface Storm {
   lab: Lab;
+  /** Each of the listeners tells all of its calls to one of them. */
+  collectors: Collectors;
   /** Hostile clients, and connections to hostile providers. */
   clients: number;
   treated: number;
@@ -114,31 +119,34 @@ export async function storm({ each, asking, costly, huge, treated }: StormSize):
   const [rewriting, protecting, hostile, behind, policing, written] = (await freePorts(6)) as [
     ...[number, number, number, number, number, number],
   ];
+  const collectors = await Collectors.listen();
+  const addCollectors = await collectors.clusters();
   const lab = await startLab(
     {
+      componentLogLevel: "wasm:info",
       change: (config) => {
-        for (const name of ["dubbo", "dubbo_tcp"]) {
+        addCollectors(config);
+        const configured = (telemetry: object, rest: object = {}): Json =>
+          struct({ metrics: METRICS, telemetry, ...rest });
+        for (const [name, collector] of [
+          ["dubbo", TAKES],
+          ["dubbo_tcp", DEAD],
+        ] as const) {
           for (const plugin of wasmPlugins(named(listenersOf(config), name, "listener"))) {
-            plugin.configuration = struct({ metrics: METRICS });
+            plugin.configuration = configured(tellsAll(collector, name === "dubbo"));
           }
         }
-        addListener(
-          config,
-          "rewriting",
-          rewriting,
-          struct({ metrics: METRICS, routing: { rules: RULES } }),
-        );
+        const rules = { routing: { rules: RULES } };
+        addListener(config, "rewriting", rewriting, configured(tellsAll(SLOW, true), rules));
         const routing = { protected: ["dubbo-route"], rules: RULES, filter_state: true };
-        addListener(config, "protecting", protecting, struct({ metrics: METRICS, routing }));
-        const listener = addListener(config, "hostile", hostile, struct({ metrics: METRICS }));
+        const protects = configured(tellsAll(NOISY, true), { routing });
+        addListener(config, "protecting", protecting, protects);
+        const telemetry = { ...tellsAll(TAKES, false), log: { to: "envoy" } };
+        const listener = addListener(config, "hostile", hostile, configured(telemetry));
         addClusterOf(config, listener, "hostile", behind);
-        const policies = struct({ metrics: METRICS, policies: POLICIES });
-        addClusterOf(
-          config,
-          addListener(config, "policed", policing, policies),
-          "policed",
-          written,
-        );
+        const policed = struct({ metrics: METRICS, policies: POLICIES });
+        const before = addListener(config, "policed", policing, policed);
+        addClusterOf(config, before, "policed", written);
       },
     },
     ports,
@@ -176,7 +184,7 @@ export async function storm({ each, asking, costly, huge, treated }: StormSize):
   await callers.finish();
 
   return {
-    ...{ lab, clients, answered: callers.answered, lost: callers.lost },
+    ...{ lab, collectors, clients, answered: callers.answered, lost: callers.lost },
     policed,
     treated: hostileProvider.connections,
     stop: async () => {
@@ -184,6 +192,7 @@ export async function storm({ each, asking, costly, huge, treated }: StormSize):
       await policed.provider.close();
       await hostileProvider.close();
       await lab.stop();
+      await collectors.close();
     },
   };
 }

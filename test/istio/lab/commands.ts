@@ -16,7 +16,7 @@ export type IstioCommand =
   | "bootstrap"
   | "registry"
   | "analyze"
-  | "waypoint"
+  | "listeners"
   | "istioctl"
   | "pilot-agent"
   | "pilot-discovery"
