@@ -58,7 +58,8 @@ export function applicationInstance(
   const revision = metadata["dubbo.metadata.revision"];
   // 0 is the revision of an application that serves nothing.
   if (revision === undefined || revision === "0") return undefined;
-  if (!/^[\w.-]{1,64}$/.test(revision)) throw new Error("its revision is none");
+  // MD5 by Dubbo Java, SHA-512 by dubbo-go.
+  if (!/^[\w.-]{1,128}$/.test(revision)) throw new Error("its revision is none");
   const ports = new Map<string, number>();
   const endpoints = parse(metadata["dubbo.endpoints"] ?? "[]");
   for (const one of Array.isArray(endpoints) ? endpoints : []) {

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { parse } from "yaml";
+import type { RegisterMode } from "./reader.ts";
 
 /** What of JSON Schema is used there. */
 interface Property {
@@ -19,9 +20,11 @@ interface Property {
 /** All options, checked; "" for one that is not given and has no default. */
 export interface Options {
   zookeeper: string;
+  nacos: string;
+  nacos_poll_ms: number;
   root: string;
   services: string;
-  register_mode: "all" | "interface" | "instance";
+  register_mode: RegisterMode;
   session_timeout_ms: number;
   empty_protection_ms: number;
   ads: string;
@@ -72,8 +75,10 @@ export function readOptions(args: string[]): Options {
     }
   }
   const all = options as unknown as Options;
-  const { zookeeper, istio, dryRun, once, files, interfaces } = all;
-  if (zookeeper === "") checked("--zookeeper", "", properties.zookeeper!);
+  const { zookeeper, nacos, istio, dryRun, once, files, interfaces } = all;
+  if (zookeeper === "" && nacos === "") {
+    throw new Error("it takes --zookeeper or --nacos: there is nothing to read");
+  }
   if (once && istio !== "" && !dryRun) {
     throw new Error("--once --istio takes --dry-run: it waits for no turn to write");
   }

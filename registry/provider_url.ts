@@ -36,11 +36,14 @@ export function instanceOf(node: string): Instance | undefined {
 /** The same of a URL. */
 export function instanceAt(url: URL): Instance | undefined {
   const all = url.searchParams;
-  const get = (key: string) => cleaned(key, all.get(key) ?? "");
+  // dubbo-go writes parameters that it has no value for, with none.
+  const text = (key: string) => all.get(key) ?? "";
+  const get = (key: string) => cleaned(key, text(key));
   if (all.get("enabled") === "false") return undefined;
   const address = url.hostname.replace(/^\[(.*)\]$/, "$1");
   if (isIP(address) === 0) throw new Error(`host ${JSON.stringify(address)} is no IP address`);
   const version = get("version");
+  const hasWeight = text("weight") !== "" && !(isOfGo(text("release")) && text("weight") === "0");
   return {
     interface: required("interface", get("interface") || cleaned("path", url.pathname.slice(1))),
     group: get("group"),
@@ -49,13 +52,18 @@ export function instanceAt(url: URL): Instance | undefined {
     address,
     port: number("port", url.port, 65_535),
     protocol: url.protocol.slice(0, -1),
-    weight: number("weight", all.get("weight") ?? `${DEFAULT_WEIGHT}`, MAX_WEIGHT),
-    startedAt: number("timestamp", all.get("timestamp") ?? "0", Number.MAX_SAFE_INTEGER),
-    warmUpMs: number("warmup", all.get("warmup") ?? `${DEFAULT_WARM_UP_MS}`, 2 ** 31 - 1),
+    weight: number("weight", hasWeight ? text("weight") : `${DEFAULT_WEIGHT}`, MAX_WEIGHT),
+    startedAt: number("timestamp", text("timestamp") || "0", Number.MAX_SAFE_INTEGER),
+    warmUpMs: number("warmup", text("warmup") || `${DEFAULT_WARM_UP_MS}`, 2 ** 31 - 1),
     tag: printable(all.get("dubbo.tag")),
     zone: printable(all.get("zone")),
     disabled: all.get("disabled") === "true",
   };
+}
+
+/** Whether a parameter `release` is dubbo-go's. To it a weight of 0 is that of who has set none. */
+export function isOfGo(release: string): boolean {
+  return release.startsWith("dubbo-golang-");
 }
 
 function cleaned(what: string, value: string): string {

@@ -1,5 +1,8 @@
 // What the program wants of a reader of registries, whichever registry it reads.
 
+/** Dubbo's own words (dubbo.application.register-mode): which levels are read. */
+export type RegisterMode = "all" | "interface" | "instance";
+
 /** How a reader is doing, for /metrics. */
 export interface ReaderState {
   /** How many registries there is a session with now. */

@@ -1,6 +1,8 @@
 // All registries that the options name, read at once as if they were one.
 
 import type { Directory } from "./directory.ts";
+import { nacosAddress } from "./nacos_address.ts";
+import { NacosReader } from "./nacos_reader.ts";
 import type { Options } from "./options.ts";
 import type { Reader, ReaderState } from "./reader.ts";
 import { ZooKeeperReader } from "./zookeeper_reader.ts";
@@ -8,7 +10,7 @@ import { ZooKeeperReader } from "./zookeeper_reader.ts";
 /** How Dubbo, too, separates registries. */
 const REGISTRIES = "|";
 
-/** A reader of all of them: one for each ensemble. */
+/** A reader of all of them: one for each ensemble of ZooKeeper and each Nacos. */
 export function readers(
   directory: Directory,
   options: Options,
@@ -24,6 +26,10 @@ export function readers(
     const { root, services, session_timeout_ms: sessionTimeoutMs } = options;
     const where = { servers, root, services, sessionTimeoutMs };
     all.push(new ZooKeeperReader(directory, { ...where, ...common }));
+  }
+  for (const text of parts(options.nacos, REGISTRIES)) {
+    const where = { address: nacosAddress(text), pollMs: options.nacos_poll_ms };
+    all.push(new NacosReader(directory, { ...where, ...common }));
   }
   return {
     listed: Promise.all(all.map((one) => one.listed)).then(() => undefined),

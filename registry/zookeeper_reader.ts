@@ -1,15 +1,11 @@
 // Reads all that a ZooKeeper ensemble knows of Dubbo's providers, at the levels that are asked for.
 
 import type { Directory } from "./directory.ts";
-import type { Reader, ReaderState } from "./reader.ts";
+import type { Reader, ReaderState, RegisterMode } from "./reader.ts";
 import { ZooKeeperApplications } from "./zookeeper_applications.ts";
 import { ZooKeeperInterfaces } from "./zookeeper_interfaces.ts";
 import { ZooKeeperRules } from "./zookeeper_rules.ts";
 import { ZooKeeperSession, type SessionOptions } from "./zookeeper_session.ts";
-
-/** Dubbo's own words (dubbo.application.register-mode): which levels are read. */
-export const REGISTER_MODES = ["all", "interface", "instance"] as const;
-export type RegisterMode = (typeof REGISTER_MODES)[number];
 
 /** Where to read, and what. */
 export interface ZooKeeperOptions extends SessionOptions {

@@ -6,6 +6,7 @@
 
 import zookeeper, { type Client, type ZooKeeperError } from "node-zookeeper-client";
 import { EmptyProtection, type KnownList } from "./empty_protection.ts";
+import { Settled } from "./settled.ts";
 
 /** Where to connect. */
 export interface SessionOptions {
@@ -50,10 +51,7 @@ export class ZooKeeperSession {
   readonly #timers = new Set<NodeJS.Timeout>();
   #client: Client;
   #giveUp: NodeJS.Timeout | undefined;
-  #pending = 0;
-  #settle: (() => void) | undefined;
-  /** Resolved when all that was asked, and all that was asked because of it, has been answered once. */
-  readonly settled = new Promise<void>((resolve) => (this.#settle = resolve));
+  readonly #settled = new Settled();
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -111,10 +109,14 @@ export class ZooKeeperSession {
     return this.#protection.kept;
   }
 
+  /** Resolved when all that was asked, and all that was asked because of it, has been answered once. */
+  get settled(): Promise<void> {
+    return this.#settled.done;
+  }
+
   /** Lets `settled` wait for this too. */
   hold(until: Promise<unknown>): void {
-    this.#pending++;
-    void until.finally(() => this.#answered());
+    this.#settled.hold(until);
   }
 
   /** Ends the session. */
@@ -162,12 +164,8 @@ export class ZooKeeperSession {
   }
 
   #watch(path: string, question: Question, told: (value: unknown) => void): Watch {
-    let isAnswered = false;
-    const answered = () => {
-      if (isAnswered) return;
-      isAnswered = true;
-      this.#answered();
-    };
+    let answered!: () => void;
+    this.hold(new Promise<void>((resolve) => (answered = resolve)));
     const ask = () => {
       // Without a session nothing is tried: all is asked again with the next.
       if (!this.state.connected || !this.#watches.has(watch)) return;
@@ -193,15 +191,9 @@ export class ZooKeeperSession {
       answered();
     };
     const watch: Watch = { ask, close };
-    this.#pending++;
     this.#watches.add(watch);
     ask();
     return watch;
-  }
-
-  #answered(): void {
-    this.#pending--;
-    if (this.#pending === 0) this.#settle?.();
   }
 
   #retry(what: () => void, error: ZooKeeperError): void {

@@ -1,8 +1,11 @@
 // Runs the dubbo-go provider and consumer of dubbo-go/ as child processes and reads their reports.
 
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { freePorts } from "../../harness/ports.ts";
-import { startProcess } from "../../harness/processes.ts";
+import { startProcess, type ManagedProcess } from "../../harness/processes.ts";
 import { accepts } from "../../harness/readiness.ts";
 import { goCommand } from "./go_build.ts";
 import { runPeerConsumer, startPeerProvider, type PeerProvider } from "./peer_process.ts";
@@ -58,6 +61,29 @@ export async function startGoTripleProvider(t: TestContext): Promise<number> {
   t.after(() => provider.stop());
   await provider.waitUntil("ready", START_MS, () => accepts(port));
   return port;
+}
+
+/**
+ * Starts a dubbo-go provider of the user service that registers itself in a Nacos, for as long as the test runs.
+ *
+ * @param level interface or application ("service" in dubbo-go's words)
+ */
+export async function startGoRegistered(
+  t: TestContext,
+  nacos: string,
+  level: "interface" | "service",
+): Promise<{ port: number; process: ManagedProcess }> {
+  const command = await goCommand("registered");
+  const [port] = (await freePorts(1)) as [number];
+  const args = ["-port", `${port}`, "-nacos", nacos, "-level", level];
+  // It keeps what it knows of the registry in its folder.
+  const cwd = mkdtempSync(join(tmpdir(), "dubbo-go-"));
+  t.after(() => rmSync(cwd, { recursive: true, force: true }));
+  const env = { HOME: cwd };
+  const process = startProcess({ name: `dubbo-go ${level}`, command, args, cwd, env });
+  t.after(() => process.stop());
+  await process.waitUntil("ready", START_MS, () => accepts(port));
+  return { port, process };
 }
 
 /**

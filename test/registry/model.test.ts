@@ -2,9 +2,12 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { applicationInstance } from "../../registry/application_instance.ts";
 import { DeltaStream, type DeltaRequest, type DeltaResponse } from "../../registry/delta_stream.ts";
 import { CLUSTER, ENDPOINTS, envoyResources, ROUTES } from "../../registry/envoy_resources.ts";
 import { serviceKey, weightAt, type Instance } from "../../registry/instance.ts";
+import { nacosAddress } from "../../registry/nacos_address.ts";
+import { instanceOfHost } from "../../registry/nacos_interfaces.ts";
 import { instanceOf } from "../../registry/provider_url.ts";
 
 const URL_OF_JAVA =
@@ -35,6 +38,22 @@ test("a provider's URL, with what it says and what it does not say", () => {
   assert.equal(instanceOf(encodeURIComponent("dubbo://192.0.2.7:1/a.A?enabled=false")), undefined);
 });
 
+test("dubbo-go writes empty parameters, and a weight of 0 where it has none", () => {
+  const url = "dubbo://192.0.2.7:20880//a.A?interface=a.A&release=dubbo-golang-3.3.2&warmup=";
+  for (const weight of ["", "&weight=", "&weight=0"]) {
+    const one = instanceOf(encodeURIComponent(url + weight))!;
+    assert.deepEqual([one.interface, one.weight, one.warmUpMs], ["a.A", 100, 600_000]);
+  }
+  assert.equal(instanceOf(encodeURIComponent(`${url}&weight=7`))!.weight, 7);
+  assert.equal(instanceOf(encodeURIComponent("dubbo://192.0.2.7:1/a.A?weight=0"))!.weight, 0);
+});
+
+test("a revision of dubbo-go is as long as SHA-512 makes it", () => {
+  const metadata = { "dubbo.metadata.revision": "0123456789abcdef".repeat(8) };
+  const text = JSON.stringify({ address: "192.0.2.7", port: 1, payload: { metadata } });
+  assert.equal(applicationInstance("order", text)!.revision.length, 128);
+});
+
 for (const [what, url, message] of [
   ["no URL", "192.0.2.7", "it is no URL"],
   ["a broken escape", "%", "it is not percent-encoded"],
@@ -60,6 +79,43 @@ test("the weight grows with the age as Dubbo computes it", () => {
   assert.deepEqual(weights, [1, 1, 1, 50, 100, 199, 200, 200]);
   assert.equal(weightAt({ ...one, weight: 0 }, one.startedAt), 0);
 });
+
+test("Nacos: what an instance says, and the weight that Nacos has beside Dubbo's", () => {
+  const service = "providers:com.k8s.Order.OrderProvider:1.0.0:blue";
+  const metadata = Object.fromEntries(new URL(URL_OF_JAVA).searchParams);
+  const host = { ip: "192.0.2.7", port: 20880, weight: 1, metadata };
+  const all = { ...metadata, protocol: "dubbo", path: "com.k8s.Order.OrderProvider" };
+  const wanted = instanceOf(encodeURIComponent(URL_OF_JAVA))!;
+  assert.deepEqual(instanceOfHost(service, { ...host, metadata: all }), wanted);
+  // What stands in the service's name need not stand in the metadata.
+  const short = instanceOfHost("providers:a.A::", { ...host, metadata: {} })!;
+  assert.deepEqual([serviceKey(short), short.protocol, short.weight], ["a.A", "dubbo", 100]);
+  const weights = (its: Record<string, string>) =>
+    [1, 0, 0.001, 2, 50, 1e9].map(
+      (weight) => instanceOfHost("providers:a.A::", { ...host, weight, metadata: its })!.weight,
+    );
+  assert.deepEqual(weights({ weight: "50" }), [50, 0, 1, 100, 2500, 400_000]);
+  assert.deepEqual(
+    weights({ weight: "50", release: "dubbo-golang-3.3.2" }),
+    [50, 0, 1, 2, 50, 400_000],
+  );
+  assert.equal(instanceOfHost(service, { ...host, metadata: { enabled: "false" } }), undefined);
+  assert.throws(() => instanceOfHost(service, { ...host, ip: "order" }), /is no IP address/);
+});
+
+for (const [text, wanted] of [
+  ["a:8848", { servers: ["a:8848"], namespace: "", group: "DEFAULT_GROUP", configGroup: "dubbo" }],
+  [
+    "nacos://a:8848,b:1?namespace=public&group=x&config-group=y",
+    { servers: ["a:8848", "b:1"], namespace: "", group: "x", configGroup: "y" },
+  ],
+  [
+    "a:8848?namespace=dev",
+    { servers: ["a:8848"], namespace: "dev", group: "DEFAULT_GROUP", configGroup: "dubbo" },
+  ],
+] as const) {
+  test(`Nacos' address: ${text}`, () => assert.deepEqual(nacosAddress(text), wanted));
+}
 
 test("of 2,000 services with 10 instances one change sends that one", () => {
   const sent: DeltaResponse[] = [];

@@ -43,6 +43,7 @@ for (const [text, message] of [
   ["register_mode: both", '$.register_mode is "both", expected all, interface or instance'],
   ["session_timeout_ms: 1", "$.session_timeout_ms is 1, expected a whole number from 1000"],
   ["empty_protection_ms: '1'", '$.empty_protection_ms is "1", expected a whole number'],
+  ["nacos_poll_ms: 99", "$.nacos_poll_ms is 99, expected a whole number from 100"],
   ["root: /dubbo", '$.root is "/dubbo", expected a path without a slash at its ends'],
   ["adz: x", '$.adz is "x", expected none of this name'],
   ["[]", "$ is [], expected an object"],
@@ -73,7 +74,10 @@ test("an option without a value that can be", () => {
       () => readOptions(args),
       (error: Error) => error.message.startsWith(message),
     );
-  refused([], '--zookeeper is "", expected host:port');
+  refused([], "it takes --zookeeper or --nacos");
+  for (const address of ["n", "n:1|", "n:1?", "n:1?user=x", "http://n:1"]) {
+    refused(["--nacos", address], `--nacos is "${address}", expected host:port, several`);
+  }
   refused(["--zookeeper", "zk"], '--zookeeper is "zk", expected host:port, several');
   refused(["--zookeeper", "zk:1", "--http", "x"], '--http is "x", expected host:port');
   refused(["--zookeeper", "zk:1", "--session-timeout-ms", "x"], '--session-timeout-ms is "x"');

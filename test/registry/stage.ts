@@ -13,6 +13,7 @@ import { answers } from "../../harness/readiness.ts";
 import { fromRoot, ROOT } from "../../harness/repository.ts";
 import { Registrant } from "../../demo/registrant.ts";
 import { ZooKeeperServer } from "../../harness/zookeeper.ts";
+import { NacosClient, NacosServer } from "./nacos.ts";
 
 const READY_MS = 20_000;
 /** How long anything may take to become true. */
@@ -46,6 +47,35 @@ export async function startStage(t: TestContext, ...options: string[]): Promise<
   t.after(() => zooKeeper.stop());
   const stage = await startProgramStage(t, "--zookeeper", zooKeeper.address, ...options);
   return { zooKeeper, ...stage };
+}
+
+/** All that runs in a test with Nacos. */
+export interface NacosStage extends ProgramStage {
+  nacos: NacosServer;
+}
+
+/**
+ * The same with Nacos.
+ *
+ * @param query of its address, e.g. "?group=blue"
+ */
+export async function startNacosStage(
+  t: TestContext,
+  query: string,
+  ...options: string[]
+): Promise<NacosStage> {
+  const nacos = await NacosServer.start();
+  t.after(() => nacos.stop());
+  const address = `nacos://${nacos.address}${query}`;
+  const stage = await startProgramStage(t, "--nacos", address, ...options);
+  return { nacos, ...stage };
+}
+
+/** A client of a Nacos; it ends with the test. */
+export async function nacosClient(t: TestContext, server: NacosServer): Promise<NacosClient> {
+  const one = await NacosClient.connect(server);
+  t.after(() => one.close());
+  return one;
 }
 
 /** The same without a registry: `options` say where one is. */
