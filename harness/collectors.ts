@@ -47,6 +47,8 @@ export interface Collector {
 export interface Jaeger extends Collector {
   /** E.g. "http://127.0.0.1:21234". */
   url: string;
+  /** Port on 127.0.0.1 where it takes OTLP over gRPC. */
+  otlpGrpcPort: number;
   /** The spans of a trace, in the order of their begin; none where it does not know the trace. */
   trace(id: string): Promise<JaegerSpan[]>;
 }
@@ -63,7 +65,7 @@ export async function buildCollectors(): Promise<void> {
 
 /** Starts Jaeger with an empty memory. It has to be built. */
 export async function startJaeger(): Promise<Jaeger> {
-  const [otlpPort, http, grpc] = await freePorts(3);
+  const [otlpPort, http, grpc, otlpGrpcPort] = await freePorts(4);
   const storage = { memory: { max_traces: MOST_TRACES } };
   const query = {
     storage: { traces: "memory" },
@@ -75,8 +77,9 @@ export async function startJaeger(): Promise<Jaeger> {
     extensions: { jaeger_storage: { backends: { memory: storage } }, jaeger_query: query },
     exporters: { jaeger_storage_exporter: { trace_storage: "memory" } },
     service: service("traces", "jaeger_storage_exporter", ["jaeger_storage", "jaeger_query"]),
+    receivers: receivers(otlpPort!, otlpGrpcPort!),
   });
-  return { ...started, url, trace: (id) => askTrace(url, id) };
+  return { ...started, url, otlpGrpcPort: otlpGrpcPort!, trace: (id) => askTrace(url, id) };
 }
 
 /** Starts a Collector that appends the logs it gets to `file`, as OTLP's JSON, a request a line. */
@@ -97,9 +100,8 @@ async function start(
   const name = basename(command);
   const folder = mkdtempSync(join(tmpdir(), `${name}-`));
   const file = join(folder, "config.json");
-  const receivers = { otlp: { protocols: { http: { endpoint: local(otlpPort) } } } };
   // JSON is YAML too.
-  writeFileSync(file, JSON.stringify({ receivers, ...config }));
+  writeFileSync(file, JSON.stringify({ receivers: receivers(otlpPort), ...config }));
   const process = startProcess({ name, command, args: ["--config", file], env: QUIET });
   const stop = async (): Promise<void> => {
     await process.stop();
@@ -114,6 +116,12 @@ async function start(
     rmSync(folder, { recursive: true });
   }
   return { process, otlpPort, stop };
+}
+
+/** OTLP over HTTP on one port, and over gRPC on another, if one is given. */
+function receivers(http: number, grpc?: number): object {
+  const overGrpc = grpc === undefined ? {} : { grpc: { endpoint: local(grpc) } };
+  return { otlp: { protocols: { http: { endpoint: local(http) }, ...overGrpc } } };
 }
 
 /** One way from OTLP to an exporter, without metrics of its own, which would listen on a port. */

@@ -1,33 +1,24 @@
 // A real ZooKeeper server on 127.0.0.1: its jars, which Maven fetches, and a process of Java's.
 
-import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
+import { mavenJars } from "./maven_jars.ts";
 import { freePort } from "./ports.ts";
 import { startProcess, type ManagedProcess } from "./processes.ts";
 import { accepts } from "./readiness.ts";
 import { fromRoot } from "./repository.ts";
 
-const BUILD = fromRoot("build", "registry");
-const LIBRARIES = join(BUILD, "lib");
-/** Where Maven copies to: `LIBRARIES` is there only with all of them. */
-const FETCHED = join(BUILD, "fetched");
-const FETCH_MS = 10 * 60_000;
 const START_MS = 30_000;
 /** Short, so that a session's end is soon seen; the server's own least is two of its ticks. */
 const TICK_MS = 500;
 
 /** The jars of ZooKeeper and of the client that Dubbo Java takes, as a class path. */
-export async function zooKeeperJars(): Promise<string> {
-  if (!existsSync(LIBRARIES)) {
-    const pom = fromRoot("harness", "zookeeper", "pom.xml");
-    const goal = ["dependency:copy-dependencies", `-DoutputDirectory=${FETCHED}`];
-    await promisify(execFile)("mvn", ["-q", "-B", "-f", pom, ...goal], { timeout: FETCH_MS });
-    renameSync(FETCHED, LIBRARIES);
-  }
-  return join(LIBRARIES, "*");
+export function zooKeeperJars(): Promise<string> {
+  return mavenJars(
+    fromRoot("harness", "zookeeper", "pom.xml"),
+    fromRoot("build", "registry", "lib"),
+  );
 }
 
 /** A server with a folder of its own; it can be killed and started again on its port. */

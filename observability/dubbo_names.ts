@@ -25,6 +25,10 @@ const INSTANCE = "namespace, application_name, instance, pod";
 const BY = `${INSTANCE}, interface, method, group, version`;
 const WINDOW = "1m";
 const QUANTILES = [50, 90, 95, 99];
+/** Dubbo's own window of what it calls aggregated: AggregationConfig's timeWindowSeconds. */
+const DUBBO_WINDOW = "2m";
+/** A share that the first bucket with a call in it holds, whatever its count. */
+const LEAST = "1e-9";
 
 /** Statuses by Dubbo's kind of failure; every other one is `unknown`. */
 const TIMEOUT = "SERVER_TIMEOUT|CLIENT_TIMEOUT";
@@ -47,6 +51,11 @@ const COUNTERS: [name: string, ours: string][] = [
   ],
   [
     "requests_unknown_failed_total",
+    `dubbo_responses_total{dubbo_outcome="error", dubbo_status!~"${KNOWN}"}`,
+  ],
+  // The same as Dubbo 3.2.0's first dashboard calls it.
+  [
+    "requests_unknown_total",
     `dubbo_responses_total{dubbo_outcome="error", dubbo_status!~"${KNOWN}"}`,
   ],
   ["requests_processing_total", "dubbo_requests_active"],
@@ -82,19 +91,31 @@ function rulesOf(side: Side): Rule[] {
   const unanswered = on(side, "dubbo_unanswered_requests_total");
   const failed = on(side, 'dubbo_responses_total{dubbo_outcome=~"error|exception"}');
   const network = on(side, `dubbo_responses_total{dubbo_status="${NETWORK}"}`);
+  const buckets = sum(side, rate(`${duration}_bucket`), `le, ${BY}`);
+  const quantile = (q: number | string) => `histogram_quantile(${q}, ${buckets})`;
+  const recent = (series: string) =>
+    sum(side, `increase(${on(side, series, `[${DUBBO_WINDOW}]`)})`);
+  const average = `${sum(side, rate(`${duration}_sum`))} / (${sum(side, rate(`${duration}_count`))} > 0)`;
+  const calls = sum(side, rate("dubbo_requests_total"));
   const rules: [name: string, expr: string][] = [
     ...COUNTERS.map(([name, ours]): [string, string] => [name, sum(side, on(side, ours))]),
     ["requests_failed_total", sum(side, `${failed} or ${unanswered}`)],
     ["requests_failed_network_total", sum(side, `${network} or ${unanswered}`)],
-    ["qps_total", sum(side, rate("dubbo_requests_total"))],
-    [
-      "rt_avg_milliseconds_aggregate",
-      `${sum(side, rate(`${duration}_sum`))} / (${sum(side, rate(`${duration}_count`))} > 0)`,
-    ],
-    ...QUANTILES.map((q): [string, string] => {
-      const buckets = sum(side, rate(`${duration}_bucket`), `le, ${BY}`);
-      return [`rt_milliseconds_p${q}`, `histogram_quantile(${q / 100}, ${buckets})`];
-    }),
+    ["qps_total", calls],
+    ["rt_avg_milliseconds_aggregate", average],
+    // As near as a histogram has them: the ends of the buckets that hold the longest and the shortest.
+    ["rt_max_milliseconds_aggregate", quantile(1)],
+    ["rt_min_milliseconds_aggregate", quantile(LEAST)],
+    ...QUANTILES.map((q): [string, string] => [`rt_milliseconds_p${q}`, quantile(q / 100)]),
+    // Names of Dubbo's first dashboard, Grafana's 18469, in seconds where newer ones are in milliseconds.
+    ["requests_total_aggregate", recent("dubbo_requests_total")],
+    ["requests_succeed_aggregate", recent('dubbo_responses_total{dubbo_outcome="success"}')],
+    ["qps_seconds", calls],
+    ["rt_seconds_sum", `${sum(side, on(side, `${duration}_sum`))} / 1000`],
+    ["rt_seconds_avg", `${average} / 1000`],
+    ["rt_seconds_max", `${quantile(1)} / 1000`],
+    ["rt_seconds_min", `${quantile(LEAST)} / 1000`],
+    ...[95, 99].map((q): [string, string] => [`rt_seconds_p${q}`, `${quantile(q / 100)} / 1000`]),
   ];
   return rules.map(([name, expr]) => ({ record: `dubbo_${side}_${name}`, expr }));
 }

@@ -6,7 +6,7 @@
  *     X-B3-TraceId, -SpanId, -ParentSpanId, -Sampled    where the caller wrote them, each by itself
  *
  * `sw8` goes on as it is: it names a segment and a place in it. Our span is in no segment of SkyWalking's,
- * so an agent that took it for a parent would hang on nothing.
+ * so an agent that took it for a parent would hang on nothing (docs/telemetry.md, "SkyWalking").
  * Source of the formats: w3.org/TR/trace-context and github.com/openzipkin/b3-propagation.
  */
 import { AttachmentChange, SetAttachment } from "../dubbo/attachment_change";

@@ -24,7 +24,6 @@ const DUBBO: { dashboards: Record<string, { metrics: string[]; labels: string[] 
 /** What of it only the application knows: docs/metrics.md. */
 const UNSEEN = [
   /_rt_milliseconds_last$/,
-  /_rt_(min|max)_milliseconds_aggregate$/,
   // Of one method of a demo.
   /_histogram_seconds_bucket$/,
   /^dubbo_thread_pool_/,

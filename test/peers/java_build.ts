@@ -39,14 +39,44 @@ export async function javaArguments(
   if (!built.has(release)) built.set(release, build(release));
   await built.get(release);
   return [
-    // A JVM that lives for seconds need not compile anything twice.
-    "-XX:TieredStopAtLevel=1",
-    `-Djdk.net.hosts.file=${HOSTS}`,
+    ...machineArguments(),
     ...(isDubbo2(release) ? OPENED.map((name) => `--add-opens=java.base/${name}=ALL-UNNAMED`) : []),
     "-cp",
     [directory(release, "classes"), join(directory(release, "lib"), "*")].join(delimiter),
     `interop.${name}`,
   ];
+}
+
+/** What every `java` of ours is given: it lives for seconds, and knows `LOOPBACK`. */
+export function machineArguments(): string[] {
+  mkdirSync(BUILD, { recursive: true });
+  writeFileSync(HOSTS, `127.0.0.1 ${LOOPBACK} ${hostname()}\n`);
+  // Nothing need be compiled twice.
+  return ["-XX:TieredStopAtLevel=1", `-Djdk.net.hosts.file=${HOSTS}`];
+}
+
+/** Has Maven put what a project depends on into a folder, unless it is there. */
+export async function fetchLibraries(
+  project: string,
+  libraries: string,
+  options: string[] = [],
+): Promise<void> {
+  if (existsSync(libraries)) return;
+  // Under its own name only with all of them.
+  const fetched = `${libraries}-fetched`;
+  const goal = ["dependency:copy-dependencies", `-DoutputDirectory=${fetched}`];
+  await run("mvn", ["-q", "-B", "-f", project, ...options, ...goal]);
+  renameSync(fetched, libraries);
+}
+
+/** Compiles these files. Rejects with the compiler's words. */
+export async function compile(
+  paths: readonly string[],
+  libraries: string,
+  classes: string,
+): Promise<void> {
+  const options = ["-encoding", "UTF-8", "-proc:none", "-cp", join(libraries, "*"), "-d", classes];
+  await run("javac", [...options, ...paths]);
 }
 
 function isDubbo2(release: JavaRelease): boolean {
@@ -60,14 +90,7 @@ function directory(release: JavaRelease, name: string): string {
 async function build(release: JavaRelease): Promise<void> {
   const [classes, libraries] = [directory(release, "classes"), directory(release, "lib")];
   mkdirSync(classes, { recursive: true });
-  writeFileSync(HOSTS, `127.0.0.1 ${LOOPBACK} ${hostname()}\n`);
-  if (!existsSync(libraries)) {
-    // Under its own name only with all of them.
-    const fetched = directory(release, "fetched");
-    const goal = ["dependency:copy-dependencies", `-DoutputDirectory=${fetched}`];
-    await run("mvn", ["-q", "-B", "-f", join(SOURCES, "pom.xml"), `-P${release}`, ...goal]);
-    renameSync(fetched, libraries);
-  }
+  await fetchLibraries(join(SOURCES, "pom.xml"), libraries, [`-P${release}`]);
   const sources = directory(release, "src");
   rmSync(sources, { recursive: true, force: true });
   for (const part of ["common", isDubbo2(release) ? "v2" : "v3"]) {
@@ -77,8 +100,7 @@ async function build(release: JavaRelease): Promise<void> {
   const paths = files.filter((file) => file.endsWith(".java")).map((file) => join(sources, file));
   const isAlibaba = release.startsWith("2.6.");
   if (isAlibaba) paths.forEach(asAlibaba);
-  const options = ["-encoding", "UTF-8", "-proc:none", "-cp", join(libraries, "*"), "-d", classes];
-  await run("javac", [...options, ...paths]);
+  await compile(paths, libraries, classes);
   // Dubbo's own list of extensions: a file with the interface's name. There is an "echo" already.
   const extensions = join(classes, "META-INF", "dubbo");
   mkdirSync(extensions, { recursive: true });

@@ -3,8 +3,11 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { DubboStatusError } from "../../demo/dubbo/errors.ts";
+import { statusName } from "../../demo/dubbo/protocol.ts";
+import { USERS } from "../../demo/record.ts";
 import { callsArrive, endpoints, SERVICES, startJava } from "./java.ts";
-import { startStage, until } from "./stage.ts";
+import { startStage, until, type Stage } from "./stage.ts";
 
 const TEST = { timeout: 120_000 };
 /** Dubbo's own is a minute. */
@@ -36,26 +39,59 @@ for (const [mode, storage] of [
   });
 }
 
-test(
-  "of two providers one is killed: no call goes there once its session has ended",
-  TEST,
-  async (t) => {
-    const stage = await startStage(t);
-    const properties = {
-      "dubbo.application.register-mode": "interface",
-      "dubbo.registry.session": `${SESSION_MS}`,
-    };
-    const registry = `zookeeper://${stage.zooKeeper.address}`;
-    const lost = await startJava(t, registry, properties);
-    const kept = await startJava(t, registry, properties);
-    const known = async (...ports: number[]) => {
-      const all = await endpoints(stage);
-      const wanted = ports.map(String).sort().join();
-      return SERVICES.every((service) => all.get(service)?.sort().join() === wanted);
-    };
-    await until("both are known", () => known(lost.port, kept.port));
-    lost.process.kill("SIGKILL");
-    await until("its session ends", () => known(kept.port));
-    await callsArrive(stage, [kept]);
-  },
-);
+// docs/discovery.md says how calls fail in the meantime. The second is what dubbo_proxy makes of READONLY.
+for (const [how, signal, failures] of [
+  ["is killed", "SIGKILL", ["SERVER_ERROR"]],
+  ["leaves in order", "SIGTERM", ["SERVER_ERROR", "BAD_RESPONSE"]],
+] as [string, NodeJS.Signals, string[]][]) {
+  test(
+    `behind the guard one of two providers ${how}: no call hangs, and none goes there later`,
+    TEST,
+    async (t) => {
+      const stage = await startStage(t, "--guard", "dubbo_guard");
+      const properties = {
+        "dubbo.application.register-mode": "interface",
+        "dubbo.registry.session": `${SESSION_MS}`,
+      };
+      const registry = `zookeeper://${stage.zooKeeper.address}`;
+      const [lost, kept] = await Promise.all([
+        startJava(t, registry, properties),
+        startJava(t, registry, properties),
+      ]);
+      const known = async (...ports: number[]) => {
+        const all = await endpoints(stage);
+        const wanted = ports.map(String).sort().join();
+        return SERVICES.every((service) => all.get(service)?.sort().join() === wanted);
+      };
+      await until("both are known", () => known(lost.port, kept.port));
+      const echo = load(stage);
+      await until("calls go well", async () => echo.calls > 50);
+      lost.process.kill(signal);
+      await until("the registry knows", () => known(kept.port));
+      await lost.process.ended;
+      const failed = await echo.end();
+      assert.deepEqual(
+        failed.filter((name) => !failures.includes(name)),
+        [],
+      );
+      await callsArrive(stage, [kept]);
+    },
+  );
+}
+
+/** Calls `$echo`, which any service answers, until it is ended; that tells how calls have failed. */
+function load(stage: Stage): { calls: number; end(): Promise<string[]> } {
+  const failed: string[] = [];
+  const one = { calls: 0, end: () => ((ended = true), running.then(() => failed)) };
+  let ended = false;
+  const call = { interface: USERS.interface, method: "$echo", descriptor: "Ljava/lang/Object;" };
+  const running = (async () => {
+    while (!ended) {
+      await stage.client.call({ ...call, args: ["x"] }).catch((error: Error) => {
+        failed.push(error instanceof DubboStatusError ? statusName(error.status) : `${error}`);
+      });
+      one.calls++;
+    }
+  })();
+  return one;
+}

@@ -16,6 +16,8 @@ import type { ProgramStage } from "./stage.ts";
 /** What it serves, as service keys. */
 export const SERVICES = ["com.k8s.User.UserProvider", "blue/com.k8s.Order.OrderProvider:1.0.0"];
 
+/** One of a cluster, at its address or by way of the guard. */
+const ENDPOINT = /^(.+)::(?:envoy:\/\/dubbo_guard\/)?[\d.]+:(\d+)::health_flags::healthy$/gm;
 const JAVA_START_MS = 60_000;
 const CALLS = 300;
 
@@ -67,7 +69,7 @@ export async function callsArrive(stage: ProgramStage, providers: PeerProvider[]
 export async function endpoints(stage: ProgramStage): Promise<Map<string, string[]>> {
   const all = new Map<string, string[]>();
   const text = await stage.envoy.get("/clusters");
-  for (const [, cluster, port] of text.matchAll(/^(.+)::[\d.]+:(\d+)::health_flags::healthy$/gm)) {
+  for (const [, cluster, port] of text.matchAll(ENDPOINT)) {
     all.set(cluster!, [...(all.get(cluster!) ?? []), port!]);
   }
   return all;

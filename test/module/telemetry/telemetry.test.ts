@@ -358,6 +358,29 @@ describe("propagation", () => {
     assert.deepEqual(seen, { sw8, traceparent: `00-${TRACE}-${span}-01` });
   });
 
+  test("leaves every byte of a context that a SkyWalking agent wrote", () => {
+    // Segment …08, span 2 of service service-a, which asked for /service-a/get; 192.168.1.102:80 is dialled.
+    const trace = "a4ec6fc8ccab4bb4b682064698cc97e6";
+    const fields = [
+      ...["1", `${trace}.74.16218381104550009`, `${trace}.74.16218381104550008`, "2", "service-a"],
+      ...["e1d2fbb63bba430499af895c040e32fe@192.168.1.101", "/service-a/get", "192.168.1.102:80"],
+    ];
+    const encoded = fields.map((field, index) =>
+      index === 0 || index === 3 ? field : Buffer.from(field).toString("base64"),
+    );
+    const agent = {
+      sw8: encoded.join("-"),
+      "sw8-x": "0-1621838110455",
+      "sw8-correlation": "dGVuYW50:Z29sZA==",
+    };
+    const { seen, span } = propagated(agent);
+    assert.deepEqual(seen, { ...agent, traceparent: `00-${trace}-${span}-01` });
+    const ignored = { ...agent, sw8: ["0", ...encoded.slice(1)].join("-") };
+    const started = start({ otlp: OTLP, spans: { ...ALL, propagate: true } });
+    const bytes = request({ extraAttachments: ignored });
+    assert.deepEqual(started.plugin.connect().downstream(bytes), bytes);
+  });
+
   test("over HTTP writes B3's headers where the caller did", () => {
     const { plugin } = start({ otlp: OTLP, spans: { ...ALL, propagate: true } });
     const given = { "x-b3-traceid": TRACE, "x-b3-spanid": SPAN, "x-b3-sampled": "1" };
