@@ -13,6 +13,7 @@ import type { Fields } from "../../registry/nacos_payload.ts";
 import { RNACOS } from "./rnacos_build.ts";
 
 const START_MS = 20_000;
+const START_ATTEMPTS = 8;
 const PUBLISH_ATTEMPTS = 20;
 const PUBLISH_MS = 100;
 /** Clients look for gRPC so far above the port of HTTP. */
@@ -32,9 +33,23 @@ export class NacosServer {
   static async start(): Promise<NacosServer> {
     let port = await freePort();
     while (await portInUse(port + GRPC_OFFSET)) port = await freePort();
-    const server = new NacosServer(port);
-    await server.restart();
-    return server;
+    // One rnacos in some takes configurations from its first moment on, says so, and never has them.
+    for (let i = 0; i < START_ATTEMPTS; i++) {
+      const server = new NacosServer(port);
+      await server.restart();
+      if (await server.#keepsConfigurations()) return server;
+      await server.kill();
+      await server.stop();
+    }
+    throw new Error("rnacos keeps no configuration");
+  }
+
+  async #keepsConfigurations(): Promise<boolean> {
+    const url = `http://${this.address}/nacos/v1/cs/configs`;
+    const name = { dataId: "probe", group: "probe" };
+    await fetch(url, { method: "POST", body: new URLSearchParams({ ...name, content: "kept" }) });
+    await sleep(PUBLISH_MS);
+    return (await (await fetch(`${url}?${new URLSearchParams(name)}`)).text()) === "kept";
   }
 
   /** "127.0.0.1:<port>". */
