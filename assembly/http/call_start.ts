@@ -75,7 +75,7 @@ function tellOtherNames(others: OtherNames, request: HttpRequest): void {
   others.clear();
   others.method.point(request.methodStem);
   others.group.point(request.context);
-  others.areDoubtful = request.isPathDoubtful;
+  others.areDoubtful = request.isDoubtful;
 }
 
 /** The call that `request` has just read. */

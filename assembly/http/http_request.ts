@@ -80,8 +80,8 @@ export class HttpRequest {
   hasPlainVersion: bool = false;
   /** All of `:path`. */
   path: Span = new Span();
-  /** Whether a server may find another call in the path than `interfaceName` and `method`. */
-  isPathDoubtful: bool = false;
+  /** Whether a server may find another call in path and headers: dubbo-go takes the first header of a name. */
+  isDoubtful: bool = false;
   /** The method without what Dubbo Java takes for a format (`.json`) or a signature (`~S`) behind it. */
   methodStem: Span = new Span();
   /** What stands in front of the interface, between slashes. */
@@ -106,7 +106,7 @@ export class HttpRequest {
     this.method.clear();
     this.methodStem.clear();
     this.context.clear();
-    this.isPathDoubtful = false;
+    this.isDoubtful = false;
     this.version.clear();
     this.group.clear();
     this.application.clear();
@@ -165,14 +165,13 @@ export class HttpRequest {
     }
     if (hasPrefix(start, length, TRIPLE_PREFIX)) {
       this.protocol = Protocol.TRI;
-      if (sameAscii(start, length, APPLICATION_HEADER)) this.application.point(value);
+      if (sameAscii(start, length, APPLICATION_HEADER)) this.take(this.application);
       if (hasPrefix(start, length, SERVICE_PREFIX)) {
         const name = start + SERVICE_PREFIX_LENGTH;
         const nameLength = length - SERVICE_PREFIX_LENGTH;
         if (isServiceKey(name, nameLength)) {
           const isGroup = nameLength == GROUP_LENGTH;
-          const part = isGroup ? this.group : this.version;
-          part.point(value);
+          this.take(isGroup ? this.group : this.version);
           return this.note(query, name, nameLength);
         }
       }
@@ -184,12 +183,18 @@ export class HttpRequest {
     else this.hasPlainVersion = true;
   }
 
+  /** The header's value is what `name` is. */
+  private take(name: Span): void {
+    if (name.start != 0) this.isDoubtful = true;
+    name.point(this.value);
+  }
+
   /** Notes the header's value as that of the attachment `key`, if anybody asks for it. */
   private note(query: AttachmentQuery | null, key: usize, length: u32): void {
     if (!query) return;
     const wanted = query.find(key, length, KeyEncoding.BYTES);
     if (!wanted) return;
-    wanted.found++;
+    if (wanted.found++ != 0) this.isDoubtful = true;
     wanted.value.point(this.value);
   }
 
@@ -204,7 +209,7 @@ export class HttpRequest {
     for (; end < last; end++) {
       const byte = load<u8>(end);
       if (byte == QUESTION_MARK) break;
-      if (isOddAt(end, last)) this.isPathDoubtful = true;
+      if (isOddAt(end, last)) this.isDoubtful = true;
       if (byte != SLASH) continue;
       slashBefore = slash;
       slash = end;
@@ -228,7 +233,7 @@ export class HttpRequest {
     let nameEnd = slashBefore + 1;
     while (nameEnd < slash && load<u8>(nameEnd) != COLON) nameEnd++;
     // Of gRPC's framing Dubbo Java takes a version behind the interface, as no client writes it.
-    if (nameEnd < slash) this.isPathDoubtful = true;
+    if (nameEnd < slash) this.isDoubtful = true;
     if (slashBefore != start) this.context.set(start + 1, <u32>(slashBefore - start - 1));
     this.interfaceName.set(slashBefore + 1, <u32>(nameEnd - slashBefore - 1));
     this.method.set(slash + 1, <u32>(end - slash - 1));

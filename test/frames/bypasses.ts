@@ -498,32 +498,57 @@ export interface HttpWay {
   path?: string;
   /** Null: none. */
   contentType?: string | null;
-  headers?: Record<string, string>;
-  /** Whether it reaches a Dubbo Java 3.3.6 provider of Triple. */
-  leads: boolean;
+  headers?: Record<string, string | string[]>;
+  leads: Led[];
 }
 
 const SET = `/${USERS}/SetUser`;
+const GRPC = "application/grpc";
+const TRIPLE = ["tri-service-group", "tri-service-version"];
+
+/** GetUser of version 2.0.0 in these groups, which stand in two headers of these names. */
+function otherGroup(
+  name: string,
+  names: string[],
+  groups = ["canary"],
+  leads: Led[] = [],
+): HttpWay {
+  const headers = { [names[0]!]: groups, [names[1]!]: "2.0.0" };
+  return { name, path: `/${USERS}/GetUser`, contentType: GRPC, headers, leads };
+}
 
 /** All that were tried over HTTP; JSON unless they say otherwise. */
 export const HTTP_WAYS: HttpWay[] = [
-  { name: "the method itself", headers: { "tri-protocol-version": "3.3.0" }, leads: true },
-  { name: "without a header that tells Triple", leads: true },
-  { name: "without a content type", contentType: null, leads: true },
-  { name: "content type text/json", contentType: "text/json", leads: true },
-  { name: "content type application/yaml", contentType: "application/yaml", leads: true },
-  { name: "PUT", method: "PUT", leads: true },
-  { name: "PATCH", method: "PATCH", leads: true },
-  { name: "a slash at the end", path: `${SET}/`, leads: true },
-  { name: "a format behind the method", path: `${SET}.json`, leads: true },
-  { name: "two slashes in front", path: `/${SET}`, leads: true },
-  { name: "two slashes between", path: `/${USERS}//SetUser`, leads: true },
-  { name: "a dot between slashes", path: `/${USERS}/./SetUser`, leads: true },
-  { name: "two dots between slashes", path: `/${USERS}/x/../SetUser`, leads: true },
-  { name: "a query", path: `${SET}?x=/${USERS}/GetUser`, leads: true },
-  { name: "a letter as %53", path: `/${USERS}/%53etUser`, leads: false },
-  { name: "a slash as %2f", path: `/${USERS}%2fSetUser`, leads: false },
-  { name: "a dot as %2e", path: `/${USERS.replace(".", "%2e")}/SetUser`, leads: false },
-  { name: "a parameter behind the method", path: `${SET};x=1`, leads: false },
-  { name: "a small first letter", path: `/${USERS}/setUser`, leads: false },
+  { name: "the method itself", headers: { "tri-protocol-version": "3.3.0" }, leads: BOTH },
+  { name: "without a header that tells Triple", leads: BOTH },
+  { name: "without a content type", contentType: null, leads: JAVA },
+  { name: "content type text/json", contentType: "text/json", leads: JAVA },
+  { name: "content type application/yaml", contentType: "application/yaml", leads: JAVA },
+  { name: "PUT", method: "PUT", leads: JAVA },
+  { name: "PATCH", method: "PATCH", leads: JAVA },
+  { name: "a slash at the end", path: `${SET}/`, leads: JAVA },
+  { name: "a format behind the method", path: `${SET}.json`, leads: JAVA },
+  { name: "two slashes in front", path: `/${SET}`, leads: JAVA },
+  { name: "two slashes between", path: `/${USERS}//SetUser`, leads: JAVA },
+  { name: "a dot between slashes", path: `/${USERS}/./SetUser`, leads: JAVA },
+  { name: "two dots between slashes", path: `/${USERS}/x/../SetUser`, leads: JAVA },
+  { name: "a query", path: `${SET}?x=/${USERS}/GetUser`, leads: BOTH },
+  { name: "a letter as %53", path: `/${USERS}/%53etUser`, leads: GO },
+  { name: "a slash as %2f", path: `/${USERS}%2fSetUser`, leads: GO },
+  { name: "a dot as %2e", path: `/${USERS.replace(".", "%2e")}/SetUser`, leads: GO },
+  { name: "a parameter behind the method", path: `${SET};x=1`, leads: [] },
+  { name: "a small first letter", path: `/${USERS}/setUser`, leads: GO },
+  { name: "gRPC", contentType: GRPC, leads: GO },
+  { name: "gRPC with JSON", contentType: `${GRPC}+json`, leads: GO },
+  { name: "gRPC, a letter as %53", path: `/${USERS}/%53etUser`, contentType: GRPC, leads: GO },
+  { name: "gRPC, a small first letter", path: `/${USERS}/setUser`, contentType: GRPC, leads: GO },
+  otherGroup("another group, in Triple's headers", TRIPLE, ["canary"], GO),
+  otherGroup("another group, in rest's headers", ["rest-service-group", "rest-service-version"]),
+  otherGroup("another group, in headers named as attachments", ["group", "version"]),
+  otherGroup(
+    "another group, in binary headers",
+    TRIPLE.map((name) => `${name}-bin`),
+  ),
+  otherGroup("another group, and before it one that may be called", TRIPLE, ["x", "canary"]),
+  otherGroup("another group, and after it one that may be called", TRIPLE, ["canary", "x"], GO),
 ];

@@ -54,13 +54,21 @@ export async function startGoProvider(options: ProviderOptions = {}): Promise<Pe
 
 /** Starts a dubbo-go Triple provider for as long as the test runs; resolved with its port, once it serves. */
 export async function startGoTripleProvider(t: TestContext): Promise<number> {
+  return (await startGoUsers(t)).port;
+}
+
+/** The same, with what says how many calls of its user service came that nobody may make. */
+export async function startGoUsers(
+  t: TestContext,
+): Promise<{ port: number; forbidden: () => number }> {
   const command = await goCommand("tripleprovider");
   const [port] = (await freePorts(1)) as [number];
   const args = ["-port", `${port}`];
   const provider = startProcess({ name: "dubbo-go Triple provider", command, args });
   t.after(() => provider.stop());
   await provider.waitUntil("ready", START_MS, () => accepts(port));
-  return port;
+  const forbidden = (): number => provider.log.match(/^forbidden: .*$/gm)?.length ?? 0;
+  return { port, forbidden };
 }
 
 /**

@@ -19,7 +19,7 @@ const GONE_MS = 60_000;
 const POLL_MS = 200;
 /** Envoy has some 100 MiB; bodies of 8 MiB and the telemetry of five listeners come to it. */
 const MOST_MEMORY_KB = 768 * 1024;
-const SIZE = { each: 11, costly: 30, huge: 6, treated: 24 };
+const SIZE = { each: 9, asking: 30, costly: 32, huge: 8, treated: 24 };
 
 describe("a thousand hostile clients and providers", LIMIT, () => {
   let weather: Storm;
@@ -53,6 +53,17 @@ describe("a thousand hostile clients and providers", LIMIT, () => {
   test("callers that behave lost no call", () => {
     assert.deepEqual(weather.lost, []);
     assert.ok(weather.answered >= 100, `${weather.answered} calls`);
+  });
+
+  test("before policies no refused call came to the provider, and every other one as it was", () => {
+    const { policed } = weather;
+    assert.deepEqual(policed.wrong, []);
+    assert.equal(policed.forbidden, 0);
+    assert.ok(policed.answered > 300 && policed.refused > 100);
+    const series = [...ours(parseExposition(text))];
+    const refused = series.filter(([key]) => key.startsWith("dubbo_refused_requests_total{"));
+    assert.ok(refused.reduce((sum, [, value]) => sum + value, 0) >= policed.refused);
+    assert.ok(series.some(([key]) => key.startsWith("dubbo_delayed_requests_total{")));
   });
 
   test("the filter was there all the time", () => {

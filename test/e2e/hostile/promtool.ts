@@ -10,7 +10,7 @@ import { checkWithPromtool } from "./parsers.ts";
 import { storm, type Storm } from "./storm.ts";
 
 const LIMIT = { timeout: 400_000 };
-const SIZE = { each: 2, costly: 6, huge: 0, treated: 2 };
+const SIZE = { each: 2, asking: 2, costly: 8, huge: 0, treated: 2 };
 /** The exit code of `promtool check metrics` for what can be read but could be named better. */
 const LINT = 3;
 

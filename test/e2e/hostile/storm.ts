@@ -1,10 +1,11 @@
 // Hostile clients and providers by the hundred on one Envoy with one worker, beside callers that behave.
 //
 //   hostile clients ──> dubbo (dubbo_proxy), tcp, rewriting, protecting ──> a provider that behaves
-//   good callers    ──> the same four
+//   the same        ──> policed ───────────────────────────────────────────> a provider that is never to be written to
+//   good callers    ──> the same five
 //   plain clients   ──> hostile (tcp_proxy) ──────────────────────────────> hostile providers
 //
-// All five tell every call: to a collector that takes it, one that is slow, noisy or dead, and to Envoy's log.
+// All but policed tell every call: to a collector that takes it, one that is slow, noisy or dead, and to Envoy's log.
 //
 // Hostile providers stay behind tcp_proxy: what dubbo_proxy does when a provider closes in mid-call is
 // Envoy's defect, and test/guard's subject.
@@ -25,6 +26,7 @@ import { dial } from "../envoy_sockets.ts";
 import { Callers, echoProvider } from "./callers.ts";
 import { Collectors, DEAD, NOISY, SLOW, TAKES, tellsAll } from "./collectors.ts";
 import { bodiesOf8MiB, CLIENT_DEEDS, COSTLY_DEEDS, type Deed } from "./clients.ts";
+import { Policed, POLICIES } from "./policed.ts";
 import { HostileProvider, TREATMENT_COUNT } from "./providers.ts";
 
 /** Sets of names that get series of their own. */
@@ -32,8 +34,10 @@ export const MOST_SERIES = 60;
 
 /** How much there is of everything. */
 export interface StormSize {
-  /** Clients that do each deed of `CLIENT_DEEDS` on each of the four listeners. */
+  /** Clients that do each deed of `CLIENT_DEEDS` on each of the five listeners. */
   each: number;
+  /** Clients that ask before policies, and look at each answer. */
+  asking: number;
   /** Clients that do each deed of `COSTLY_DEEDS`. */
   costly: number;
   /** Clients that send bodies of 8 MiB. */
@@ -53,6 +57,8 @@ export interface Storm {
   /** Calls of good callers that were answered, and what was lost. */
   answered: number;
   lost: string[];
+  /** What came of the calls before policies. */
+  policed: Policed;
   /** Ends everything; rejects where Envoy had ended by itself. */
   stop(): Promise<void>;
 }
@@ -70,13 +76,13 @@ const AT_ONCE = 24;
 /** Time in ms for which a client waits for what a hostile provider does. */
 const PATIENCE_MS = 600;
 
-function addHostileCluster(config: Json, listener: Json, port: number): void {
+function addClusterOf(config: Json, listener: Json, name: string, port: number): void {
   const cluster: Json = structuredClone(named(clustersOf(config), "user-provider", "cluster"));
-  cluster.name = cluster.load_assignment.cluster_name = "hostile";
+  cluster.name = cluster.load_assignment.cluster_name = name;
   const [locality] = cluster.load_assignment.endpoints;
   locality.lb_endpoints[0].endpoint.address.socket_address.port_value = port;
   clustersOf(config).push(cluster);
-  listener.filter_chains[0].filters[1].typed_config.cluster = "hostile";
+  listener.filter_chains[0].filters[1].typed_config.cluster = name;
 }
 
 /** One client's life: dials, does the deed, closes. What goes wrong is what it wants. */
@@ -108,10 +114,10 @@ async function runAll(lives: readonly (() => Promise<void>)[]): Promise<void> {
 }
 
 /** Starts Envoy and the storm on it; resolved when the storm is over and Envoy still runs, or not. */
-export async function storm({ each, costly, huge, treated }: StormSize): Promise<Storm> {
+export async function storm({ each, asking, costly, huge, treated }: StormSize): Promise<Storm> {
   const ports = await labPorts();
-  const [rewriting, protecting, hostile, behind] = (await freePorts(4)) as [
-    ...[number, number, number, number],
+  const [rewriting, protecting, hostile, behind, policing, written] = (await freePorts(6)) as [
+    ...[number, number, number, number, number, number],
   ];
   const collectors = await Collectors.listen();
   const addCollectors = await collectors.clusters();
@@ -137,7 +143,10 @@ export async function storm({ each, costly, huge, treated }: StormSize): Promise
         addListener(config, "protecting", protecting, protects);
         const telemetry = { ...tellsAll(TAKES, false), log: { to: "envoy" } };
         const listener = addListener(config, "hostile", hostile, configured(telemetry));
-        addHostileCluster(config, listener, behind);
+        addClusterOf(config, listener, "hostile", behind);
+        const policed = struct({ metrics: METRICS, policies: POLICIES });
+        const before = addListener(config, "policed", policing, policed);
+        addClusterOf(config, before, "policed", written);
       },
     },
     ports,
@@ -145,7 +154,10 @@ export async function storm({ each, costly, huge, treated }: StormSize): Promise
   const provider = echoProvider();
   await provider.listen(lab.ports.user);
   const hostileProvider = await HostileProvider.listen(behind);
-  const callers = new Callers([ports.dubbo, ports.tcp, rewriting, protecting]);
+  const policed = new Policed();
+  await policed.provider.listen(written);
+  const ruled = [rewriting, protecting, policing];
+  const callers = new Callers([ports.dubbo, ports.tcp, ...ruled]);
 
   const random = new Random(1);
   const lives: (() => Promise<void>)[] = [];
@@ -154,16 +166,17 @@ export async function storm({ each, costly, huge, treated }: StormSize): Promise
     lives.push(() => beHostile(port, deed, own));
   };
   for (let i = 0; i < each; i++) {
-    for (const port of [ports.dubbo, ports.tcp, rewriting, protecting]) {
+    for (const port of [ports.dubbo, ports.tcp, ...ruled]) {
       for (const deed of Object.values(CLIENT_DEEDS)) add(port, deed);
     }
   }
   for (let i = 0; i < costly; i++) {
     for (const deed of Object.values(COSTLY_DEEDS)) {
-      add([ports.tcp, rewriting, protecting][i % 3]!, deed);
+      add([ports.tcp, ...ruled][i % 4]!, deed);
     }
   }
-  for (let i = 0; i < huge; i++) add([ports.tcp, rewriting, protecting][i % 3]!, bodiesOf8MiB);
+  for (let i = 0; i < huge; i++) add([ports.tcp, ...ruled][i % 4]!, bodiesOf8MiB);
+  for (let i = 0; i < asking; i++) add(policing, policed.ask);
   const clients = lives.length;
   for (let i = 0; i < treated * TREATMENT_COUNT; i++) add(hostile, beTreated);
   lives.sort(() => random.below(3) - 1);
@@ -172,9 +185,11 @@ export async function storm({ each, costly, huge, treated }: StormSize): Promise
 
   return {
     ...{ lab, collectors, clients, answered: callers.answered, lost: callers.lost },
+    policed,
     treated: hostileProvider.connections,
     stop: async () => {
       await provider.close();
+      await policed.provider.close();
       await hostileProvider.close();
       await lab.stop();
       await collectors.close();

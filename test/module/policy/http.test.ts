@@ -2,6 +2,7 @@
 // protocols.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { HTTP_WAYS, NO_WRITES as BYPASS_DENY, ONLY_GET, USERS } from "../../frames/bypasses.ts";
 import { request } from "../../frames/frames.ts";
@@ -98,14 +99,50 @@ test("what is no call and is refused is counted as one of which nothing is known
 
 test("no way over HTTP leads past what is denied or not allowed", () => {
   for (const policies of [BYPASS_DENY, ONLY_GET]) {
-    for (const { name, headers, ...way } of HTTP_WAYS) {
+    for (const { name, headers = {}, leads, ...way } of HTTP_WAYS) {
+      // Nobody takes those headers for a group: it is a call that may be made.
+      if (leads.length === 0 && way.path?.endsWith("/GetUser")) continue;
       const { plugin } = startTriple({ policies });
       const stream = plugin.openStream();
       const path = `/${USERS}/SetUser`;
-      const sent = { path, contentType: "application/json", ...way, ...(headers && { headers }) };
-      stream.request(headersOf(sent));
+      const sent = headersOf({ path, contentType: "application/json", ...way });
+      for (const [key, values] of Object.entries(headers)) {
+        for (const value of [values].flat()) sent.push([key, value]);
+      }
+      stream.request(sent);
       assert.equal(stream.localResponse?.code, 403, name);
     }
+  }
+});
+
+test("a header twice that is asked for is refused where calls are authorized, and else takes the last", () => {
+  const match = { attachments: [{ name: "user-id", exact: "guest" }] };
+  const guests = { name: "d", match, authorize: "deny" };
+  const noisy = { name: "d", match: { application: { exact: "noisy" } }, authorize: "deny" };
+  const twice = (name: string, ...values: string[]): [string, string][] =>
+    values.map((value) => [name, value]);
+  for (const [policy, headers, expected] of [
+    [guests, twice("user-id", "guest", "jason"), 403],
+    [guests, twice("user-id", "jason"), undefined],
+    [guests, twice("other", "a", "b"), undefined],
+    [noisy, twice("tri-consumer-appname", "noisy", "calm"), 403],
+    [noisy, twice("tri-consumer-appname", "calm"), undefined],
+    [{ ...guests, enforce: false }, twice("user-id", "guest", "jason"), undefined],
+  ] as const) {
+    const { plugin } = startTriple({ policies: [policy] });
+    const stream = plugin.openStream();
+    stream.request([...headersOf(), ...headers]);
+    assert.equal(stream.localResponse?.code, expected, JSON.stringify(headers));
+  }
+});
+
+test("docs/policies.md has all ways over HTTP, and where they lead", () => {
+  const page = readFileSync(new URL("../../../docs/policies.md", import.meta.url), "utf8");
+  const [, table = ""] = page.split("way over HTTP");
+  const rows = table.split("\n").map((line) => line.split("|").map((cell) => cell.trim()));
+  for (const { name, leads } of HTTP_WAYS) {
+    const row = rows.find((cells) => cells[1] === name);
+    assert.equal(row?.[2], leads.join(", "), name);
   }
 });
 

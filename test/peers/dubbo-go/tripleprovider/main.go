@@ -1,4 +1,4 @@
-// Command tripleprovider serves peers.TripleInterface with dubbo-go's Triple, without a registry,
+// Command tripleprovider serves peers.TripleInterface and the user service with dubbo-go's Triple, without a registry,
 // until SIGTERM or SIGINT.
 package main
 
@@ -71,6 +71,9 @@ func run(host string, port int, lifetime time.Duration) error {
 	err = srv.Register(&Handler{}, serviceInfo(), server.WithInterface(peers.TripleInterface),
 		server.WithVersion(peers.TripleVersion), server.WithGroup(peers.TripleGroup))
 	if err != nil {
+		return err
+	}
+	if err := registerUsers(srv); err != nil {
 		return err
 	}
 	failed := make(chan error, 1)
