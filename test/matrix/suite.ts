@@ -37,7 +37,15 @@ export async function runSuite(binary: string, version: string): Promise<Outcome
   const tests = startProcess({
     name: `the tests on Envoy ${version}`,
     command: process.execPath,
-    args: ["--import", "tsx", "--test", "--test-reporter", "tap", ...files.map(inFolder)],
+    args: [
+      "--import",
+      "tsx",
+      "--test",
+      "--test-concurrency=2",
+      "--test-reporter",
+      "tap",
+      ...files.map(inFolder),
+    ],
     cwd: ROOT,
     env: { ENVOY_BIN: binary, ENVOY_VERSION: version },
   });
