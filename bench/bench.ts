@@ -63,7 +63,7 @@ async function main(): Promise<number> {
   for (const [name, why] of Object.entries(missing)) console.log(`${name} is left out: ${why}`);
   saveResults("results.json", { title, rows, ...results });
   if (values.save) {
-    saveFigures({
+    const saved = saveFigures({
       title,
       envoy: await envoyVersion(),
       rounds: options.rounds,
@@ -72,7 +72,7 @@ async function main(): Promise<number> {
       starts: startCpu(results),
       rows,
     });
-    writeFileSync(fromRoot("bench/chart.svg"), chart(title, options.shapes, own, rows));
+    writeFileSync(fromRoot("bench/chart.svg"), chart(title, options.shapes, own, saved.rows));
   }
   return isVoid(results.measurements) ? 1 : 0;
 }

@@ -29,7 +29,7 @@ export function chart(
   title: string,
   shapes: readonly Shape[],
   variants: readonly Variant[],
-  rows: readonly Row[],
+  rows: readonly Pick<Row, "shape" | "variant" | "cpu">[],
 ): string {
   const parts: string[] = [];
   let y = MARGIN + LINE;

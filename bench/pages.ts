@@ -60,10 +60,10 @@ const ALTERNATIVES: Record<string, string> = {
 };
 
 /**
- * Saves the figures, and writes them onto the pages. Throws where a page has no place for one or one is
+ * Saves the figures, and writes them onto the pages; answers them as they are saved. Throws where a page has no place for one or one is
  * missing, and then writes nothing.
  */
-export function saveFigures(run: Figures): void {
+export function saveFigures(run: Figures): Figures {
   const rows = run.rows.map(({ shape, variant, cpu, overTcpProxy, ofDubboProxy }) => {
     return { shape, variant, cpu, overTcpProxy, ofDubboProxy };
   });
@@ -77,6 +77,7 @@ export function saveFigures(run: Figures): void {
   const head = JSON.stringify(first).slice(1, -1);
   const lines = last.map((row) => JSON.stringify(row)).join(",\n");
   writeFileSync(FIGURES_FILE, `{ ${head}, "rows": [\n${lines}\n] }\n`);
+  return figures;
 }
 
 /** With four digits behind the point, as they are saved: pages are written from what is read again. */

@@ -3,10 +3,11 @@
 
 import { execFile } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
-import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
+import { mavenJars } from "../../harness/maven_jars.ts";
 import { fromRoot } from "../../harness/repository.ts";
 
 /** The releases of Dubbo Java that peers can be: profiles of dubbo-java/pom.xml. */
@@ -50,23 +51,11 @@ export async function javaArguments(
 /** What every `java` of ours is given: it lives for seconds, and knows `LOOPBACK`. */
 export function machineArguments(): string[] {
   mkdirSync(BUILD, { recursive: true });
-  writeFileSync(HOSTS, `127.0.0.1 ${LOOPBACK} ${hostname()}\n`);
+  const hosts = `127.0.0.1 ${LOOPBACK} ${hostname()}\n`;
+  // Another process may be starting a JVM that reads it.
+  if (!existsSync(HOSTS) || readFileSync(HOSTS, "utf8") !== hosts) writeFileSync(HOSTS, hosts);
   // Nothing need be compiled twice.
   return ["-XX:TieredStopAtLevel=1", `-Djdk.net.hosts.file=${HOSTS}`];
-}
-
-/** Has Maven put what a project depends on into a folder, unless it is there. */
-export async function fetchLibraries(
-  project: string,
-  libraries: string,
-  options: string[] = [],
-): Promise<void> {
-  if (existsSync(libraries)) return;
-  // Under its own name only with all of them.
-  const fetched = `${libraries}-fetched`;
-  const goal = ["dependency:copy-dependencies", `-DoutputDirectory=${fetched}`];
-  await run("mvn", ["-q", "-B", "-f", project, ...options, ...goal]);
-  renameSync(fetched, libraries);
 }
 
 /** Compiles these files. Rejects with the compiler's words. */
@@ -90,7 +79,7 @@ function directory(release: JavaRelease, name: string): string {
 async function build(release: JavaRelease): Promise<void> {
   const [classes, libraries] = [directory(release, "classes"), directory(release, "lib")];
   mkdirSync(classes, { recursive: true });
-  await fetchLibraries(join(SOURCES, "pom.xml"), libraries, [`-P${release}`]);
+  await mavenJars(join(SOURCES, "pom.xml"), libraries, [`-P${release}`]);
   const sources = directory(release, "src");
   rmSync(sources, { recursive: true, force: true });
   for (const part of ["common", isDubbo2(release) ? "v2" : "v3"]) {

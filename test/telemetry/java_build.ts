@@ -3,8 +3,9 @@
 
 import { mkdirSync, readdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { mavenJars } from "../../harness/maven_jars.ts";
 import { fromRoot } from "../../harness/repository.ts";
-import { compile, fetchLibraries, machineArguments } from "../peers/java_build.ts";
+import { compile, machineArguments } from "../peers/java_build.ts";
 
 const MODULE = fromRoot("test", "telemetry", "dubbo-java");
 /** The demo's service. */
@@ -15,7 +16,7 @@ const BUILD = fromRoot("build", "traced", "java");
 export async function tracedJava(): Promise<(name: "Provider" | "Consumer") => string[]> {
   const [libraries, classes] = [join(BUILD, "lib"), join(BUILD, "classes")];
   mkdirSync(classes, { recursive: true });
-  await fetchLibraries(join(MODULE, "pom.xml"), libraries);
+  await mavenJars(join(MODULE, "pom.xml"), libraries);
   const folders = [join(MODULE, "src", "traced"), SERVICE];
   const files = folders.flatMap((folder) => readdirSync(folder).map((file) => join(folder, file)));
   await compile(files, libraries, classes);
