@@ -555,14 +555,17 @@ describe("the log of calls", () => {
   test("is lines of JSON in Envoy's log, a thousand a second", () => {
     const started = start(
       { log: { to: "envoy" } },
-      { metrics: { labels: ["interface", "method", "group"] } },
+      { metrics: { labels: ["interface", "method", "group", "application"] } },
     );
-    make(started, [{ extraAttachments: { group: 'a"b' } }]);
+    make(started, [{ extraAttachments: { group: 'a"b', "remote.application": "shop" } }]);
     const lines = started.vm.logs.filter(({ message }) => message.startsWith("{"));
     const line = JSON.parse(lines[0]!.message);
     assert.equal(line.interface, "com.k8s.User.UserProvider");
     assert.equal(line.group, "a_b");
     assert.deepEqual([line.status, line.outcome, line.duration_us], ["OK", "success", 3000]);
+    // What is written last before those that it has none of.
+    assert.equal(line.application, "shop");
+    assert.ok(!("rule" in line) && !("policy" in line), lines[0]!.message);
     const connection = started.plugin.connect();
     for (let id = 0; id < 3000; id++) {
       connection.downstream(request({ id }));
