@@ -21,11 +21,16 @@ export class Caller {
   readonly end: End;
   /** All that came back, in its order; events too. */
   readonly frames: Frame[] = [];
+  /** The last that came back with an id. */
+  readonly #answers = new Map<bigint, Frame>();
   #nextId = 1n;
 
   private constructor(end: End) {
     this.end = end;
-    const splitter = new FrameSplitter((frame) => this.frames.push(frame), 1 << 25);
+    const splitter = new FrameSplitter((frame) => {
+      this.frames.push(frame);
+      this.#answers.set(frame.id, frame);
+    }, 1 << 25);
     end.socket.on("data", (chunk: Buffer) => splitter.push(chunk));
   }
 
@@ -38,12 +43,11 @@ export class Caller {
   async ask(calls: readonly Request[]): Promise<Asked[]> {
     const ids = calls.map(() => this.#nextId++);
     const requests = calls.map((call, index) => request({ ...call, id: ids[index] }));
-    const from = this.frames.length;
     await this.end.write(concat(requests));
-    const found = () => ids.map((id) => this.frames.slice(from).find((frame) => frame.id === id));
-    await until(`${ids.length} answers`, () => this.frames.length >= from + ids.length);
-    return found().map((answer, index) => {
-      if (answer === undefined) throw new Error(`no answer to ${ids[index]}`);
+    // Answers to calls that were made before may come in between.
+    await until(`${ids.length} answers`, () => ids.every((id) => this.#answers.has(id)));
+    return ids.map((id, index) => {
+      const answer = this.#answers.get(id)!;
       const got = HEAD_BYTES + answer.body.length;
       return { sent: requests[index]!.length, got, answer };
     });
