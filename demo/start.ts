@@ -3,10 +3,7 @@
 //
 // A service that ends is started again. Exit code 0 where it was told to end; 1 where it could not begin,
 // or Envoy or the consumer died.
-// Options: --config file (instead of envoy-local.yaml), --http-port (of the consumer; 8090),
-// --user-http-port (of user-http; 8091), --page-port (of the live page; 8092), --traces (starts Jaeger
-// too, and tells it every call), --registry zookeeper (starts ZooKeeper too, in which providers register, and
-// the program that tells Envoy of them).
+// Options: see USAGE.
 
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -46,17 +43,38 @@ const PROVIDERS: Provider[] = [
 const DUBBO_PROVIDERS = ["user_provider.ts", "order_provider.ts"];
 const READY_MS = 20_000;
 
-const { values } = parseArgs({
-  options: {
-    config: { type: "string", default: LOCAL_CONFIG },
-    "http-port": { type: "string", default: "8090" },
-    "user-http-port": { type: "string", default: "8091" },
-    traces: { type: "boolean", default: false },
-    registry: { type: "string" },
-    "page-port": { type: "string", default: "8092" },
-  },
-});
+const OPTIONS = {
+  config: { type: "string", default: LOCAL_CONFIG },
+  "http-port": { type: "string", default: "8090" },
+  "user-http-port": { type: "string", default: "8091" },
+  traces: { type: "boolean", default: false },
+  registry: { type: "string" },
+  "page-port": { type: "string", default: "8092" },
+  help: { type: "boolean", default: false },
+} as const;
+
+const USAGE = `npm start -- [OPTION]...
+  --config FILE         in place of envoy-local.yaml
+  --http-port PORT      of the consumer (8090)
+  --user-http-port PORT of user-http (8091)
+  --page-port PORT      of the live page (8092)
+  --traces              starts Jaeger too, and tells it every call
+  --registry zookeeper  starts ZooKeeper too, in which providers register, and the program that tells Envoy of them`;
+
+const values = readOptions();
 await runParts(start);
+
+function readOptions() {
+  try {
+    const { values } = parseArgs({ options: OPTIONS });
+    if (!values.help) return values;
+    console.log(USAGE);
+    process.exit(0);
+  } catch (error) {
+    console.error(`${(error as Error).message}\n${USAGE}`);
+    process.exit(1);
+  }
+}
 
 async function start(parts: Parts): Promise<string> {
   if (values.traces) needJaeger();

@@ -16,7 +16,7 @@ import { writeInterfaces } from "./interfaces_writer.ts";
 import { serviceEntries } from "./istio_resources.ts";
 import { IstioWriter } from "./istio_writer.ts";
 import { KubernetesApi } from "./kubernetes_api.ts";
-import { readOptions, type Options } from "./options.ts";
+import { readOptions, usage, type Options } from "./options.ts";
 import type { Reader } from "./reader.ts";
 import { readers } from "./readers.ts";
 import { refreshText } from "./refresh.ts";
@@ -25,6 +25,10 @@ import { serveState } from "./state_server.ts";
 /** Ends a part. */
 type End = () => void | Promise<void>;
 
+if (process.argv.includes("--help")) {
+  console.log(usage());
+  process.exit(0);
+}
 try {
   await run(readOptions(process.argv.slice(2)));
 } catch (error) {

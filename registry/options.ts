@@ -8,6 +8,7 @@ import type { RegisterMode } from "./reader.ts";
 /** What of JSON Schema is used there. */
 interface Property {
   title: string;
+  description: string;
   type: "string" | "integer";
   pattern?: string;
   enum?: string[];
@@ -42,11 +43,28 @@ export interface Options {
 
 const SCHEMA = new URL("configuration.schema.json", import.meta.url);
 
+/** All options, a line each, for who asks for them. */
+export function usage(): string {
+  const { properties } = readSchema();
+  const lines = Object.entries(properties).map(([name, { title, description, default: value }]) => {
+    const unlessGiven = value === undefined ? "" : `; ${value} unless given`;
+    return `  --${flag(name)}: ${description} (${title}${unlessGiven})`;
+  });
+  const others = ["--config: a file with any of these, _ for -", "--once", "--dry-run"];
+  return [
+    "npm run registry -- [OPTION VALUE]...",
+    ...lines,
+    ...others.map((one) => `  ${one}`),
+  ].join("\n");
+}
+
+function readSchema(): { properties: Record<string, Property> } {
+  return JSON.parse(readFileSync(SCHEMA, "utf8"));
+}
+
 /** @throws Error that names the option, or the path in the file, its value and what is expected */
 export function readOptions(args: string[]): Options {
-  const { properties } = JSON.parse(readFileSync(SCHEMA, "utf8")) as {
-    properties: Record<string, Property>;
-  };
+  const { properties } = readSchema();
   const names = Object.keys(properties);
   const { values } = parseArgs({
     args,

@@ -1,13 +1,14 @@
 // Options by command line and by file: what is taken, and in which words the rest is refused.
 
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { parse } from "yaml";
-import { fromRoot } from "../../harness/repository.ts";
+import { fromRoot, ROOT } from "../../harness/repository.ts";
 import { readOptions } from "../../registry/options.ts";
 
 const SCHEMA = JSON.parse(readFileSync(fromRoot("registry", "configuration.schema.json"), "utf8"));
@@ -81,4 +82,13 @@ test("an option without a value that can be", () => {
   refused(["--zookeeper", "zk"], '--zookeeper is "zk", expected host:port, several');
   refused(["--zookeeper", "zk:1", "--http", "x"], '--http is "x", expected host:port');
   refused(["--zookeeper", "zk:1", "--session-timeout-ms", "x"], '--session-timeout-ms is "x"');
+});
+
+test("--help lists all options", () => {
+  const args = [fromRoot("harness/run.mjs"), "registry/main.ts", "--help"];
+  const { status, stdout } = spawnSync(process.execPath, args, { cwd: ROOT, encoding: "utf8" });
+  assert.equal(status, 0);
+  for (const name of ["zookeeper", "nacos", "guard", "empty-protection-ms", "dry-run"]) {
+    assert.match(stdout, new RegExp(`^  --${name}`, "m"));
+  }
 });

@@ -46,6 +46,14 @@ describe("npm start -- --registry zookeeper", LIMIT, () => {
   });
 });
 
+test("an option that is not known is told with those that are", () => {
+  const args = [fromRoot("harness/run.mjs"), "demo/start.ts", "--nonsense"];
+  const { status, stderr } = spawnSync(process.execPath, args, { cwd: ROOT, encoding: "utf8" });
+  assert.equal(status, 1);
+  assert.match(stderr, /^Unknown option '--nonsense'[^]*--registry zookeeper/);
+  assert.doesNotMatch(stderr, /^ +at /m);
+});
+
 for (const [kind, path, message] of [
   ["consul", process.env.PATH!, /--registry is "consul", expected zookeeper/],
   ["zookeeper", dirname(process.execPath).concat("/nothing"), /needs the command java/],
