@@ -27,7 +27,9 @@ export class ZooKeeperApplications {
     this.#services = services;
     const metadata = new ApplicationMetadata(async ({ application, revision }) => {
       const path = `/${root}/metadata/${application}/${revision}`;
-      const text = await session.read(path);
+      // dubbo-go 3.3.2 leaves "metadata" out (metadata/report/zookeeper/report.go).
+      const text =
+        (await session.read(path)) ?? (await session.read(`/${root}/${application}/${revision}`));
       if (text === undefined) throw new Error(`${path} is not there`);
       return text;
     });

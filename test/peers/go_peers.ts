@@ -72,18 +72,20 @@ export async function startGoUsers(
 }
 
 /**
- * Starts a dubbo-go provider of the user service that registers itself in a Nacos, for as long as the test runs.
+ * Starts a dubbo-go provider of the user service that registers itself in a registry, for as long as the test runs.
  *
+ * @param registry its address, as Dubbo writes it, e.g. "nacos://127.0.0.1:8848"
  * @param level interface or application ("service" in dubbo-go's words)
  */
 export async function startGoRegistered(
   t: TestContext,
-  nacos: string,
+  registry: string,
   level: "interface" | "service",
 ): Promise<{ port: number; process: ManagedProcess }> {
   const command = await goCommand("registered");
   const [port] = (await freePorts(1)) as [number];
-  const args = ["-port", `${port}`, "-nacos", nacos, "-level", level];
+  const [kind, address] = registry.split("://") as [string, string];
+  const args = ["-port", `${port}`, "-kind", kind, "-address", address, "-level", level];
   // It keeps what it knows of the registry in its folder.
   const cwd = mkdtempSync(join(tmpdir(), "dubbo-go-"));
   t.after(() => rmSync(cwd, { recursive: true, force: true }));

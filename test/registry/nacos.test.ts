@@ -5,7 +5,6 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Registrant } from "../../demo/registrant.ts";
 import { ZooKeeperServer } from "../../harness/zookeeper.ts";
-import { startGoRegistered } from "../peers/go_peers.ts";
 import { callsArrive, endpoints, SERVICES, startJava } from "./java.ts";
 import type { Registration } from "./nacos.ts";
 import {
@@ -244,38 +243,6 @@ describe("from Nacos into Envoy", () => {
     killed!.process.kill("SIGKILL");
     await left.pop()!.stop();
     await until("the two others are left", () => known(left));
-  });
-
-  test("dubbo-go 3.3.2 at both levels", TEST, async (t) => {
-    const stage = await startNacosStage(t, "");
-    const levels = ["interface", "service"] as const;
-    const providers = await Promise.all(
-      levels.map((level) => startGoRegistered(t, stage.nacos.address, level)),
-    );
-    await until("both are known", async () => {
-      const ports = (await endpoints(stage)).get(USER)?.sort();
-      return (
-        ports?.join() ===
-        providers
-          .map(({ port }) => `${port}`)
-          .sort()
-          .join()
-      );
-    });
-    // Routes follow the endpoints.
-    await until("one is called", async () => Boolean(await getUser(stage)));
-    for (let i = 0; i < 20; i++) await getUser(stage);
-    const text = await stage.envoy.get(`/clusters?filter=${USER}`);
-    const calls = providers.map(({ port }) => {
-      return Number(new RegExp(`:${port}::cx_total::(\\d+)`).exec(text)?.[1]);
-    });
-    assert.ok(
-      calls.every((count) => count > 0),
-      calls.join(),
-    );
-    assert.equal((await stage.metrics()).get("dubbo_registry_unreadable"), 0);
-    for (const { process } of providers) await process.stop();
-    await until("nobody is left", async () => !(await endpoints(stage)).has(USER));
   });
 });
 

@@ -1,4 +1,4 @@
-// Command registered serves the demo's user interface with dubbo-go and registers itself in a Nacos,
+// Command registered serves the demo's user interface with dubbo-go and registers itself in a registry,
 // until SIGTERM or SIGINT.
 package main
 
@@ -25,6 +25,7 @@ import (
 	"dubbo.apache.org/dubbo-go/v3/graceful_shutdown"
 	_ "dubbo.apache.org/dubbo-go/v3/metadata/mapping/metadata"
 	_ "dubbo.apache.org/dubbo-go/v3/metadata/report/nacos"
+	_ "dubbo.apache.org/dubbo-go/v3/metadata/report/zookeeper"
 	"dubbo.apache.org/dubbo-go/v3/protocol"
 	_ "dubbo.apache.org/dubbo-go/v3/protocol/dubbo"
 	_ "dubbo.apache.org/dubbo-go/v3/proxy/proxy_factory"
@@ -33,6 +34,7 @@ import (
 	_ "dubbo.apache.org/dubbo-go/v3/registry/nacos"
 	_ "dubbo.apache.org/dubbo-go/v3/registry/protocol"
 	_ "dubbo.apache.org/dubbo-go/v3/registry/servicediscovery"
+	_ "dubbo.apache.org/dubbo-go/v3/registry/zookeeper"
 	"dubbo.apache.org/dubbo-go/v3/server"
 )
 
@@ -50,23 +52,29 @@ func (*UserProvider) GetUser(_ context.Context, id string) (*peers.User, error) 
 
 func main() {
 	port := flag.Int("port", 20000, "port of the dubbo protocol, on 127.0.0.1")
-	nacos := flag.String("nacos", "127.0.0.1:8848", "host:port of the Nacos")
+	kind := flag.String("kind", "nacos", "of registry: nacos or zookeeper")
+	address := flag.String("address", "127.0.0.1:8848", "host:port of the registry")
 	level := flag.String("level", constant.RegistryTypeInterface, "interface or service")
 	flag.Parse()
-	if err := run(*port, *nacos, *level); err != nil {
+	if err := run(*port, *kind, *address, *level); err != nil {
 		fmt.Fprintln(os.Stderr, "registered:", err)
 		os.Exit(1)
 	}
 }
 
-func run(port int, nacos, level string) error {
+func run(port int, kind, address, level string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	if err := peers.Quiet(); err != nil {
 		return err
 	}
 	graceful_shutdown.Init(graceful_shutdown.WithoutInternalSignal())
-	registered := []registry.Option{registry.WithNacos(), registry.WithAddress(nacos)}
+	registered := []registry.Option{registry.WithAddress(address)}
+	if kind == "nacos" {
+		registered = append(registered, registry.WithNacos())
+	} else {
+		registered = append(registered, registry.WithZookeeper())
+	}
 	if level == constant.RegistryTypeInterface {
 		registered = append(registered, registry.WithRegisterInterface())
 	} else {
