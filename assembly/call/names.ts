@@ -20,7 +20,7 @@ export const enum Name {
   APPLICATION,
 }
 
-/** How many there are; a series keeps the lengths of at most eight in one number, see series.ts. */
+/** How many there are; a series keeps the lengths of at most seven, and a rule's, in one number, see series.ts. */
 export const NAME_COUNT: u32 = 5;
 
 /**

@@ -7,10 +7,29 @@ import { describe, test } from "node:test";
 import { parse, parseAllDocuments } from "yaml";
 import { fromRoot } from "../../harness/repository.ts";
 import { DUBBO_LABELS } from "../emulator/labels.ts";
-import { ALL_LABELS, METRICS, SERIES_LABELS } from "./definitions.ts";
+import { ALL_LABELS, METRICS, NAMES, SERIES_LABELS } from "./definitions.ts";
 
 const read = (...path: string[]): string => readFileSync(fromRoot(...path), "utf8");
 const sorted = (list: Iterable<string>): string[] => [...list].sort();
+
+test("wherever the schema takes a call's names, it takes all of them", () => {
+  const schema = JSON.parse(read("docs", "configuration.schema.json"));
+  const { rate_limit } = schema.$defs.policy.properties;
+  const lists: Record<string, { enum: string[] }> = {
+    "metrics.labels": schema.properties.metrics.properties.labels.items,
+    "set[].from_invocation": schema.$defs.set.properties.from_invocation,
+    "rate_limit.per": rate_limit.properties.per.items.oneOf[0],
+    "log.fields": schema.$defs.log.properties.fields.items,
+    match: { enum: Object.keys(schema.$defs.match.properties) },
+  };
+  for (const [where, { enum: taken }] of Object.entries(lists)) {
+    assert.deepEqual(
+      NAMES.filter((name) => !taken.includes(name)),
+      [],
+      where,
+    );
+  }
+});
 
 describe("the table of metrics", () => {
   test("has each name once, and counters end in _total", () => {

@@ -24,9 +24,12 @@ export const METRICS: readonly Definition[] = rows(definitions, "METRICS").map((
   return { name: `dubbo_${name}`, type, labels: known.map((label) => LABELS.get(label)!) };
 });
 
+/** What a call's names are called in the configuration. */
+export const NAMES: readonly string[] = words(source("call/names.ts"), "NAME_WORDS");
+
 /** The labels of series: a call's names, a rule's name, side and protocol. */
 export const SERIES_LABELS: readonly string[] = [
-  ...words(source("call/names.ts"), "NAME_WORDS"),
+  ...NAMES,
   ...words(source("metrics/recorder.ts"), "SERIES_WORDS"),
 ].map((word) => `dubbo_${word}`);
 
