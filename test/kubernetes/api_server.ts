@@ -8,7 +8,9 @@ import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import type { Json } from "../../harness/envoy_config.ts";
 import { freePorts } from "../../harness/ports.ts";
 import { startProcess, type ManagedProcess } from "../../harness/processes.ts";
 import { ROOT } from "../../harness/repository.ts";
@@ -21,6 +23,8 @@ const ISSUER = "https://kubernetes.default.svc.cluster.local";
 const SERVICE_ADDRESSES = "10.96.0.0/16";
 /** Four seconds on an idle machine. */
 const READY_MS = 120_000;
+const LOOK_MS = 100;
+const DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 /** kubectl may have to wait for a rollout. */
 const KUBECTL_MS = 120_000;
 const OUTPUT_BYTES = 64 * 1024 * 1024;
@@ -85,7 +89,19 @@ export class ApiServer {
   async defineIstio(): Promise<void> {
     // The server's side keeps no copy of them in an annotation, which they are too large for.
     await this.kubectl("apply", "--server-side", "-f", istioCrds());
-    await this.kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd", "--all");
+    // Not kubectl's wait: it fails at one that has no condition yet.
+    const deadline = Date.now() + READY_MS;
+    while (!(await this.#areEstablished())) {
+      if (Date.now() > deadline) throw new Error(`not all kinds are served in ${READY_MS} ms`);
+      await sleep(LOOK_MS);
+    }
+  }
+
+  async #areEstablished(): Promise<boolean> {
+    const { items } = await this.client.get(DEFINITIONS);
+    return (items as Json[]).every(({ status }) =>
+      status?.conditions?.some((one: Json) => one.type === "Established" && one.status === "True"),
+    );
   }
 
   /** Starts a program that ends with the server, before it. */
