@@ -85,6 +85,35 @@ test("what is no call is asked about by its path where calls are authorized, and
   }
 });
 
+test("what a name may have and is written as % is refused where calls are authorized", () => {
+  const answer = (path: string): number | undefined => {
+    const { plugin } = startTriple({ policies: [NO_WRITES] });
+    const stream = plugin.openStream();
+    stream.request(headersOf({ path }));
+    return stream.localResponse?.code;
+  };
+  for (const escape of [
+    "%24",
+    "%5f",
+    "%5F",
+    "%7e",
+    "%41",
+    "%7a",
+    "%30",
+    "%2D",
+    "%2e",
+    "%2f",
+    "%3a",
+    "%4",
+    "%zz",
+  ]) {
+    assert.equal(answer(`/a.B/g${escape}t`), 403, escape);
+  }
+  // Neither stands for what a name may have.
+  for (const escape of ["%20", "%7B", "%c3%a4"])
+    assert.equal(answer(`/a.B/g${escape}t`), undefined, escape);
+});
+
 test("what is no call and is refused is counted as one of which nothing is known", () => {
   const { vm, plugin } = startTriple({ policies: [NO_WRITES] });
   const stream = plugin.openStream();
