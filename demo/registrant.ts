@@ -36,7 +36,7 @@ export class Registrant {
 
   /** Takes it back. */
   async unregister(url: string): Promise<void> {
-    await called((done) => this.#client.remove(nodeOf(url)[1], done));
+    await this.remove(nodeOf(url)[1]);
   }
 
   /** Has a node with this text. */

@@ -5,10 +5,9 @@ import { spawnSync } from "node:child_process";
 import { clustersOf, listenersOf, localConfig, named } from "../harness/envoy_config.ts";
 import type { Json } from "../harness/envoy_config.ts";
 import type { Parts } from "../harness/parts.ts";
-import { freePorts } from "../harness/ports.ts";
-import { startProcess } from "../harness/processes.ts";
 import { answers } from "../harness/readiness.ts";
-import { fromRoot, ROOT } from "../harness/repository.ts";
+import { startRegistryProgram } from "../harness/registry_program.ts";
+import { fromRoot } from "../harness/repository.ts";
 import { ZooKeeperServer } from "../harness/zookeeper.ts";
 
 const READY_MS = 20_000;
@@ -61,14 +60,10 @@ export async function startRegistry(
   config: Json,
   zooKeeper: string,
 ): Promise<Registry> {
-  const [ads, http] = (await freePorts(2)) as [number, number];
+  const program = await startRegistryProgram("--zookeeper", zooKeeper, "--guard", GUARD);
+  const { ads, url } = program;
   askRegistry(config, ads);
-  const args = [fromRoot("harness/run.mjs"), "registry/main.ts", "--zookeeper", zooKeeper];
-  args.push("--ads", `127.0.0.1:${ads}`, "--http", `127.0.0.1:${http}`, "--guard", GUARD);
-  const command = process.execPath;
-  const program = parts.add(startProcess({ name: "registry", command, args, cwd: ROOT }));
-  const url = `http://127.0.0.1:${http}`;
-  await program.waitUntil("ready", READY_MS, () => answers(`${url}/readyz`));
+  await parts.add(program.process).waitUntil("ready", READY_MS, () => answers(`${url}/readyz`));
   return { zooKeeper, url };
 }
 

@@ -7,11 +7,13 @@ import { DubboStatusError } from "../../demo/dubbo/errors.ts";
 import { statusName } from "../../demo/dubbo/protocol.ts";
 import { USERS } from "../../demo/record.ts";
 import { callsArrive, endpoints, SERVICES, startJava } from "./java.ts";
-import { startStage, until, type Stage } from "./stage.ts";
+import { startLoad, startStage, until } from "./stage.ts";
 
 const TEST = { timeout: 120_000 };
 /** Dubbo's own is a minute. */
 const SESSION_MS = 4000;
+/** Any service answers it. */
+const ECHO = { interface: USERS.interface, method: "$echo", descriptor: "Ljava/lang/Object;" };
 
 for (const [mode, storage] of [
   ["interface", "local"],
@@ -64,12 +66,17 @@ for (const [how, signal, failures] of [
         return SERVICES.every((service) => all.get(service)?.sort().join() === wanted);
       };
       await until("both are known", () => known(lost.port, kept.port));
-      const echo = load(stage);
-      await until("calls go well", async () => echo.calls > 50);
+      const failed: string[] = [];
+      const load = startLoad(async () => {
+        await stage.client.call({ ...ECHO, args: ["x"] }).catch((error: Error) => {
+          failed.push(error instanceof DubboStatusError ? statusName(error.status) : `${error}`);
+        });
+      });
+      await load.goesOn();
       lost.process.kill(signal);
       await until("the registry knows", () => known(kept.port));
       await lost.process.ended;
-      const failed = await echo.end();
+      await load.ends();
       assert.deepEqual(
         failed.filter((name) => !failures.includes(name)),
         [],
@@ -77,21 +84,4 @@ for (const [how, signal, failures] of [
       await callsArrive(stage, [kept]);
     },
   );
-}
-
-/** Calls `$echo`, which any service answers, until it is ended; that tells how calls have failed. */
-function load(stage: Stage): { calls: number; end(): Promise<string[]> } {
-  const failed: string[] = [];
-  const one = { calls: 0, end: () => ((ended = true), running.then(() => failed)) };
-  let ended = false;
-  const call = { interface: USERS.interface, method: "$echo", descriptor: "Ljava/lang/Object;" };
-  const running = (async () => {
-    while (!ended) {
-      await stage.client.call({ ...call, args: ["x"] }).catch((error: Error) => {
-        failed.push(error instanceof DubboStatusError ? statusName(error.status) : `${error}`);
-      });
-      one.calls++;
-    }
-  })();
-  return one;
 }

@@ -11,6 +11,7 @@ import {
   callers,
   endpoint,
   nacosClient,
+  startLoad,
   startNacosStage,
   startNamed,
   until,
@@ -256,26 +257,4 @@ async function isConnectedAgain(stage: ProgramStage): Promise<boolean> {
   const metrics = await stage.metrics();
   const connections = metrics.get("dubbo_registry_connections_total");
   return metrics.get("dubbo_registry_connected") === 1 && connections === 2;
-}
-
-/** Calls without an end, none of which may fail. */
-function startLoad(call: () => Promise<void>) {
-  let calls = 0;
-  let isEnded = false;
-  const load = (async () => {
-    while (!isEnded) {
-      await call();
-      calls++;
-    }
-  })();
-  return {
-    goesOn: async () => {
-      const before = calls;
-      await until("calls go on", async () => calls > before + 50);
-    },
-    ends: async () => {
-      isEnded = true;
-      await load;
-    },
-  };
 }

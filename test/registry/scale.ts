@@ -8,10 +8,9 @@ import { credentials, makeClientConstructor, type ClientDuplexStream } from "@gr
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { freePorts } from "../../harness/ports.ts";
-import { startProcess } from "../../harness/processes.ts";
+import type { ManagedProcess } from "../../harness/processes.ts";
 import { answers } from "../../harness/readiness.ts";
-import { fromRoot, ROOT } from "../../harness/repository.ts";
+import { startRegistryProgram } from "../../harness/registry_program.ts";
 import { aggregatedDiscoveryService } from "../../registry/ads_protos.ts";
 import type { DeltaResponse } from "../../registry/delta_stream.ts";
 import { CLUSTER, ENDPOINTS, ROUTES } from "../../registry/envoy_resources.ts";
@@ -79,8 +78,7 @@ class Subscriber {
 }
 
 const zooKeeper = await ZooKeeperServer.start();
-const [ads, http] = (await freePorts(2)) as [number, number];
-let program: ReturnType<typeof startProcess> | undefined;
+let program: ManagedProcess | undefined;
 let wrong = 0;
 try {
   const provider = await Registrant.connect(zooKeeper.address);
@@ -94,11 +92,10 @@ try {
   print("registered", `${interfaces} interfaces × ${instances} instances`);
 
   const began = performance.now();
-  const args = [fromRoot("harness/run.mjs"), "registry/main.ts"];
-  args.push("--zookeeper", zooKeeper.address, "--ads", `127.0.0.1:${ads}`);
-  args.push("--http", `127.0.0.1:${http}`);
-  program = startProcess({ name: "registry", command: process.execPath, args, cwd: ROOT });
-  await program.waitUntil("ready", READY_MS, () => answers(`http://127.0.0.1:${http}/readyz`));
+  const started = await startRegistryProgram("--zookeeper", zooKeeper.address);
+  const { ads, url: state } = started;
+  program = started.process;
+  await program.waitUntil("ready", READY_MS, () => answers(`${state}/readyz`));
   print("ready", `${ms(performance.now() - began)} after its start`);
 
   const subscriber = new Subscriber(`127.0.0.1:${ads}`);

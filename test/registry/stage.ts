@@ -8,9 +8,10 @@ import { DubboServer } from "../../demo/dubbo/server.ts";
 import { localConfig, type Json } from "../../harness/envoy_config.ts";
 import { startEnvoy, type EnvoyProcess } from "../../harness/envoy_process.ts";
 import { freePorts } from "../../harness/ports.ts";
-import { startProcess, type ManagedProcess } from "../../harness/processes.ts";
+import type { ManagedProcess } from "../../harness/processes.ts";
 import { answers } from "../../harness/readiness.ts";
-import { fromRoot, ROOT } from "../../harness/repository.ts";
+import { startRegistryProgram } from "../../harness/registry_program.ts";
+import { fromRoot } from "../../harness/repository.ts";
 import { Registrant } from "../../demo/registrant.ts";
 import { ZooKeeperServer } from "../../harness/zookeeper.ts";
 import { NacosClient, NacosServer } from "./nacos.ts";
@@ -83,12 +84,9 @@ export async function startProgramStage(
   t: TestContext,
   ...options: string[]
 ): Promise<ProgramStage> {
-  const [ads, http, admin, port] = (await freePorts(4)) as [number, number, number, number];
-  const args = [fromRoot("harness/run.mjs"), "registry/main.ts"];
-  args.push("--ads", `127.0.0.1:${ads}`, "--http", `127.0.0.1:${http}`, ...options);
-  const program = startProcess({ name: "registry", command: process.execPath, args, cwd: ROOT });
+  const { process: program, ads, url: state } = await startRegistryProgram(...options);
   t.after(() => program.stop());
-  const state = `http://127.0.0.1:${http}`;
+  const [admin, port] = (await freePorts(2)) as [number, number];
   await program.waitUntil("ready", READY_MS, () => answers(`${state}/healthz`));
   const envoy = await startEnvoy({
     config: localConfig({ listeners: { dubbo: port }, clusters: { registry: ads }, admin }, ENVOY),
@@ -171,6 +169,28 @@ export async function until(what: string, probe: () => Promise<boolean>): Promis
     await sleep(POLL_MS);
   }
   throw new Error(`not in ${UNTIL_MS} ms: ${what}`, { cause: failure });
+}
+
+/** Calls one after the other until it `ends`, which rejects where `call` did. */
+export function startLoad(call: () => Promise<void>) {
+  let calls = 0;
+  let isEnded = false;
+  const load = (async () => {
+    while (!isEnded) {
+      await call();
+      calls++;
+    }
+  })();
+  return {
+    goesOn: async () => {
+      const before = calls;
+      await until("calls go on", async () => calls > before + 50);
+    },
+    ends: async () => {
+      isEnded = true;
+      await load;
+    },
+  };
 }
 
 /** A number of Envoy's own, e.g. "listener_manager.listener_modified"; 0 where it has not counted yet. */

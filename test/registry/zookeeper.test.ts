@@ -7,6 +7,7 @@ import {
   endpoint,
   envoyStat,
   registrant,
+  startLoad,
   startNamed,
   startStage,
   until,
@@ -140,31 +141,21 @@ describe("from ZooKeeper into Envoy", () => {
       await session.register(url("a.A", port));
       await until("A is called", async () => (await who(stage, "a.A")) === "one");
 
-      let calls = 0;
-      let ended = false;
-      const load = (async () => {
-        while (!ended) {
-          assert.equal(await who(stage, "a.A"), "one");
-          calls++;
-        }
-      })();
+      const load = startLoad(async () => assert.equal(await who(stage, "a.A"), "one"));
       await session.register(url("a.B", port));
       await until("B is called", async () => (await who(stage, "a.B")) === "one");
       await stage.zooKeeper.kill();
       await until("the loss is noticed", async () => {
         return (await stage.metrics()).get("dubbo_registry_connected") === 0;
       });
-      const before = calls;
-      await until("calls go on", async () => calls > before + 50);
+      await load.goesOn();
       await stage.zooKeeper.restart();
       await until("it is connected again", async () => {
         const metrics = await stage.metrics();
         return metrics.get("dubbo_registry_connections_total") === 2;
       });
-      const after = calls;
-      await until("calls go on", async () => calls > after + 50);
-      ended = true;
-      await load;
+      await load.goesOn();
+      await load.ends();
       const modified = await envoyStat(stage.envoy, "listener_manager.listener_modified");
       const draining = await envoyStat(stage.envoy, "listener_manager.total_listeners_draining");
       const updates = await envoyStat(stage.envoy, "listener_manager.listener_in_place_updated");

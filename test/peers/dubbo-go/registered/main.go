@@ -97,12 +97,5 @@ func run(port int, kind, address, level string) error {
 	if err != nil {
 		return err
 	}
-	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve() }()
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-		return nil
-	}
+	return peers.Serve(ctx, srv.Serve)
 }

@@ -76,14 +76,7 @@ func run(host string, port int, lifetime time.Duration) error {
 	if err := registerUsers(srv); err != nil {
 		return err
 	}
-	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve() }()
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-		return nil
-	}
+	return peers.Serve(ctx, srv.Serve)
 }
 
 // Handler is what dubbo-go's registration asks for: an exported type with an exported method. How
