@@ -35,7 +35,7 @@ describe("manifests as istiod delivers them", SUITE, () => {
 
   before(async () => {
     mesh = await startMesh({ objects: await kustomized("manifests") });
-    mesh.apply(withoutFilter(mesh.object("Deployment", PLAIN)));
+    await mesh.apply(withoutFilter(mesh.object("Deployment", PLAIN)));
     await mesh.run(...PODS);
   });
   after(() => mesh?.stop());
@@ -97,7 +97,7 @@ describe("manifests as istiod delivers them", SUITE, () => {
   for (const folder of ["istio-poc", "grpc-mesh", "proxy-mesh"]) {
     test(`manifests/${folder} beside them`, async () => {
       const objects = await kustomized(`manifests/${folder}`);
-      mesh.apply(...objects);
+      await mesh.apply(...objects);
       await accepted();
     });
   }
@@ -106,10 +106,10 @@ describe("manifests as istiod delivers them", SUITE, () => {
     test(`${file} on top`, async () => {
       const objects = manifest(file);
       const replaced = objects.flatMap(({ kind, metadata }) => mesh.find(kind, metadata));
-      mesh.apply(...objects);
+      await mesh.apply(...objects);
       await accepted();
-      mesh.remove(...objects);
-      mesh.apply(...replaced);
+      await mesh.remove(...objects);
+      await mesh.apply(...replaced);
     });
   }
 

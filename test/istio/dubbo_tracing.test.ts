@@ -45,7 +45,7 @@ describe("a trace across HTTP, Dubbo and HTTP", SUITE, () => {
     assert.ok(plugins.length >= 3, `${plugins.length} plugins`);
     for (const { configuration } of plugins) configuration.value.telemetry = telemetry;
     mesh = await startMesh({ objects, operators: ["test/istio/lab/otel.yaml"] });
-    mesh.apply(...OTEL_OBJECTS);
+    await mesh.apply(...OTEL_OBJECTS);
     server = await collectOtel(spans);
     const program = [process.execPath, "--import", "tsx", PROVIDER, "http://comsumer/version"];
     await Promise.all([

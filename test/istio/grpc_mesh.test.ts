@@ -108,18 +108,18 @@ describe("gRPC through Istio", SUITE, () => {
     // An HTTP port's listener is for all addresses; its route knows this one. A TCP port gets a listener
     // of its own there.
     assert.ok((await domainsOf(CLUSTER)).includes(address!));
-    mesh.apply(withTcpPort(entry));
+    await mesh.apply(withTcpPort(entry));
     const listener = `${address}_${PORT + 1}`;
     await eventually(`a listener ${listener}`, async () => {
       return (await stateOf(mesh.pod("mesha"))).listeners.has(listener);
     });
     assert.deepEqual(await addressesOf(DIALLED), [address], "it keeps its address");
 
-    mesh.apply({ ...entry, metadata: { ...entry.metadata, labels: NO_ADDRESS } });
+    await mesh.apply({ ...entry, metadata: { ...entry.metadata, labels: NO_ADDRESS } });
     await eventually("no address", async () => (await addressesOf(DIALLED)).length === 0);
     assert.equal((await domainsOf(CLUSTER)).includes(address!), false);
 
-    mesh.apply(entry);
+    await mesh.apply(entry);
     await eventually("an address", async () => (await addressesOf(DIALLED)).length === 1);
     await answersAgain();
   });
@@ -141,7 +141,7 @@ describe("gRPC through Istio", SUITE, () => {
 
       const { address } = mesh.pod("meshb");
       const mine = endpoints.map((endpoint: Json) => ({ ...endpoint, address }));
-      mesh.apply({ ...fixed!, spec: { ...empty, endpoints: mine } });
+      await mesh.apply({ ...fixed!, spec: { ...empty, endpoints: mine } });
       await upstreamsAre([`${address}:${PORT}`]);
       const answer = await demo("static");
       assert.equal(answer.status, 200, answer.body.error);
@@ -220,12 +220,12 @@ describe("gRPC through Istio", SUITE, () => {
 
   /** Runs it with another ServiceEntry of the same name; afterwards the first is back, and works. */
   async function withEntry(other: KubernetesObject, run: () => Promise<void>): Promise<void> {
-    mesh.apply(other);
+    await mesh.apply(other);
     await mesh.istiod.settled();
     try {
       await run();
     } finally {
-      mesh.apply(entry);
+      await mesh.apply(entry);
       await answersAgain();
     }
   }

@@ -18,8 +18,8 @@ import { seriesOf } from "./lab/series.ts";
 const SUITE = { timeout: 300_000 };
 const LOCAL = "127.0.0.1:20880";
 const BY_NAME = "user-provider:20880";
-const BLUE = "user-provider-blue-0";
-const GREEN = "user-provider-green-0";
+const BLUE = "user-provider-blue";
+const GREEN = "user-provider-green";
 const LIVE_MS = 30_000;
 /** So many answers in a row from one provider are no chance with a canary of 80 to 20. */
 const IN_A_ROW = 60;
@@ -33,7 +33,7 @@ describe("manifests edited with calls under way", SUITE, () => {
   before(async () => {
     mesh = await startMesh({ objects: await kustomized("manifests") });
     const green = mesh.object("Deployment", "comsumer-green");
-    mesh.apply(withAnnotations(green, { "proxy.istio.io/config": DRAIN }));
+    await mesh.apply(withAnnotations(green, { "proxy.istio.io/config": DRAIN }));
     await mesh.run("user-provider-blue", "user-provider-green");
     await mesh.run("comsumer-blue", "comsumer-green");
   });
@@ -50,7 +50,7 @@ describe("manifests edited with calls under way", SUITE, () => {
       );
     }
     const before = open.outcomes.length;
-    mesh.apply(withCanary(mesh.object("EnvoyFilter", "local-dubbo-listener"), [0, 100]));
+    await mesh.apply(withCanary(mesh.object("EnvoyFilter", "local-dubbo-listener"), [0, 100]));
     await fresh.until("answered by version 2 only", LIVE_MS, (outcomes) =>
       lastAre(outcomes, GREEN),
     );
@@ -67,7 +67,7 @@ describe("manifests edited with calls under way", SUITE, () => {
     const open = startCalling(consumer, { dubbo: LOCAL });
     t.after(() => open.stop());
     await open.until("answered", LIVE_MS, (outcomes) => lastAre(outcomes, GREEN));
-    mesh.apply(withCanary(mesh.object("EnvoyFilter", "local-dubbo-listener"), [100, 0]));
+    await mesh.apply(withCanary(mesh.object("EnvoyFilter", "local-dubbo-listener"), [100, 0]));
     await open.until("answered by version 1 only", DRAINED_MS, (outcomes) =>
       lastAre(outcomes, BLUE),
     );
@@ -83,7 +83,9 @@ describe("manifests edited with calls under way", SUITE, () => {
     for (const calling of [open, fresh]) {
       await calling.until("answered", LIVE_MS, (outcomes) => outcomes.length > 20);
     }
-    mesh.apply(withLabels(mesh.object("EnvoyFilter", "dubbo-outbound"), ["interface", "version"]));
+    await mesh.apply(
+      withLabels(mesh.object("EnvoyFilter", "dubbo-outbound"), ["interface", "version"]),
+    );
     const version = { version: "0.0.0" };
     await eventually("counted with the new label", async () => {
       return sumOf(await seriesOf(consumer), "requests_total", version) > 20;
@@ -107,10 +109,10 @@ describe("manifests edited with calls under way", SUITE, () => {
     const before = await servicesWithFilter(consumer);
     assert.equal(before.length, 2);
     const filter = mesh.object("EnvoyFilter", "dubbo-outbound");
-    mesh.remove(filter);
+    await mesh.remove(filter);
     await mesh.istiod.settled();
     assert.deepEqual(await servicesWithFilter(consumer), []);
-    mesh.apply(filter);
+    await mesh.apply(filter);
     await mesh.istiod.settled();
     assert.deepEqual(await servicesWithFilter(consumer), before);
     await fresh.stop();

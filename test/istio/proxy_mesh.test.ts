@@ -54,7 +54,7 @@ describe("proxy-mesh in Istio", SUITE, () => {
     // The lab runs one pod of each Deployment; this is the other replica.
     const second = structuredClone(mesh.object("Deployment", PROVIDER));
     second.metadata.name = OTHER;
-    mesh.apply(second, NO_RETRIES);
+    await mesh.apply(second, NO_RETRIES);
     await mesh.run(PROVIDER, OTHER, CONSUMER);
     for (const name of [PROVIDER, OTHER]) await isIn(name);
   });

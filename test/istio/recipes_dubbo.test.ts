@@ -21,8 +21,8 @@ const PORT = 20880;
 const DUBBO = `user-provider:${PORT}`;
 /** Each call over a connection of its own. */
 const FRESH = { dubbo: DUBBO, fresh: true };
-const BLUE = "user-provider-blue-0";
-const GREEN = "user-provider-green-0";
+const BLUE = "user-provider-blue";
+const GREEN = "user-provider-green";
 /** Counters that Istio keeps back otherwise. */
 const SHOWN = String.raw`cluster\.outbound\|20880.*\.(upstream_cx_overflow|outlier_detection\..*)`;
 const CONNECTIONS = 200;
@@ -38,7 +38,7 @@ describe("recipes for Dubbo by name", SUITE, () => {
     mesh = await startMesh({ objects: await kustomized("manifests") });
     // As manifests/traffic/README.md has it.
     const annotations = { "sidecar.istio.io/statsInclusionRegexps": SHOWN };
-    mesh.apply(withAnnotations(mesh.object("Deployment", "comsumer-blue"), annotations));
+    await mesh.apply(withAnnotations(mesh.object("Deployment", "comsumer-blue"), annotations));
     await mesh.run("user-provider-blue", "user-provider-green", "comsumer-blue");
     consumer = mesh.pod("comsumer-blue");
   });

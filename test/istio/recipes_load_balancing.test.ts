@@ -6,7 +6,6 @@ import { after, before, describe, test } from "node:test";
 import { assertLikely, counted, likely } from "./lab/chance.ts";
 import { eventually } from "./lab/eventually.ts";
 import { askInside, useSourceAddress } from "./lab/inside.ts";
-import { serveService } from "./lab/kube_proxy.ts";
 import type { Mesh } from "./lab/mesh.ts";
 import {
   askPoc,
@@ -30,7 +29,6 @@ const CALLS = 200;
 const NAMES = Array.from({ length: 16 }, (_, i) => `name-${i}`);
 /** The same for addresses: one case in 4^9. */
 const MOST_ADDRESSES = 10;
-const SERVICE_PORT = 8071;
 /** Asked from inside of a pod. */
 const SERVICE = { host: "poc-service", port: 80, path: "/service" };
 
@@ -41,7 +39,7 @@ describe("recipes for load balancing", SUITE, () => {
   before(async () => {
     mesh = await startPoc([GATEWAY, "poc-service-v1", "poc-service-v2", "poc-data-v1"]);
     for (const version of ["v1", "v2"]) {
-      mesh.apply(replicaOf(mesh.object("Deployment", `poc-service-${version}`)));
+      await mesh.apply(replicaOf(mesh.object("Deployment", `poc-service-${version}`)));
     }
     await mesh.run("poc-service-v1-2", "poc-service-v2-2");
     gateway = mesh.pod(GATEWAY);
@@ -98,7 +96,7 @@ describe("recipes for load balancing", SUITE, () => {
 
   test("lb-passthrough: to the Service's own address; a pod for each connection", async (t) => {
     const deployments = ["poc-service-v1", "poc-service-v2"];
-    const service = await serveService(mesh, "poc-service", SERVICE_PORT, ...deployments);
+    const service = await mesh.serve("poc-service", ...deployments);
     t.after(() => service.close());
     await withRecipe(mesh, gateway, "lb-passthrough", async () => {
       const { type, lb_policy } = await clusterOf(gateway, POC_SERVICE);

@@ -5,7 +5,6 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { eventually } from "./lab/eventually.ts";
 import { askInside, type InsideAnswer } from "./lab/inside.ts";
-import { serveService } from "./lab/kube_proxy.ts";
 import type { KubernetesObject } from "./lab/kubernetes.ts";
 import type { Mesh } from "./lab/mesh.ts";
 import { askPoc, GATEWAY, hostOf, startPoc } from "./lab/poc.ts";
@@ -13,7 +12,6 @@ import type { Pod } from "./lab/pod.ts";
 import { clusterOf, routesOf, withRecipe } from "./lab/recipe.ts";
 
 const SUITE = { timeout: 240_000 };
-const DATA_PORT = 8072;
 const OUTSIDE = "poc-data.example.com";
 const SETTINGS = "settings.properties";
 
@@ -28,7 +26,7 @@ describe("recipes for names, and settings", SUITE, () => {
   after(() => mesh?.stop());
 
   test("service-entry: a host outside of the mesh, by a cluster and a route of its own", async (t) => {
-    const data = await serveService(mesh, "poc-data", DATA_PORT, "poc-data-v1");
+    const data = await mesh.serve("poc-data", "poc-data-v1");
     t.after(() => data.close());
     assert.equal((await ask("poc-data", OUTSIDE)).status, 200, "it is reached without, too");
     const before = data.connections.length;
@@ -81,11 +79,11 @@ describe("recipes for names, and settings", SUITE, () => {
       ...settings,
       data: { [SETTINGS]: text },
     });
-    mesh.apply(edited("captcha.length=4\ncaptcha.alphabet=AB\n"));
+    await mesh.apply(edited("captcha.length=4\ncaptcha.alphabet=AB\n"));
     await eventually("shorter", async () => /^[AB]{4}$/.test(await captcha()));
-    mesh.apply(edited("captcha.length=9\n"));
+    await mesh.apply(edited("captcha.length=9\n"));
     await eventually("longer", async () => (await captcha()).length === 9);
-    mesh.apply(edited("not a setting\n"));
+    await mesh.apply(edited("not a setting\n"));
     await eventually("refused", async () => application!.log.includes("settings stay as they are"));
     assert.equal((await captcha()).length, 9);
     assert.deepEqual([application!.pid, application!.end], [pid, undefined], "the same process");

@@ -37,7 +37,7 @@ describe("traces", SUITE, () => {
     const services = ["poc-service-v1", "poc-data-v1", "istio-ingressgateway"];
     mesh = await startPoc([GATEWAY, ...services], ["test/istio/lab/tracing.yaml"]);
     ingress = mesh.pod("istio-ingressgateway");
-    mesh.apply(...ZIPKIN_OBJECTS);
+    await mesh.apply(...ZIPKIN_OBJECTS);
     server = await collectSpans(spans);
   });
   after(async () => {

@@ -7,7 +7,7 @@ import { after, before, describe, test } from "node:test";
 import { parse } from "yaml";
 import type { Json } from "../../harness/envoy_config.ts";
 import { fromRoot } from "../../harness/repository.ts";
-import { serviceWithAddress } from "./lab/cluster.ts";
+import { serviceWithAddress } from "./lab/service_address.ts";
 import { openIstio, type Istio } from "./istioctl.ts";
 import { listenersWith } from "./lab/listeners.ts";
 import { manifest } from "./lab/manifests.ts";

@@ -34,7 +34,7 @@ describe("a release's TrafficExtensions and image", SUITE, () => {
     mesh = await startMesh({ objects: objects.filter(({ kind }) => kind !== "EnvoyFilter") });
     registry = startRegistry("-layout", join(folder, "image"));
     for (const name of ["comsumer-blue", "user-provider-blue"]) {
-      mesh.apply(withoutMounts(mesh.object("Deployment", name)));
+      await mesh.apply(withoutMounts(mesh.object("Deployment", name)));
     }
     await mesh.run("comsumer-blue", "user-provider-blue");
   });
@@ -50,7 +50,7 @@ describe("a release's TrafficExtensions and image", SUITE, () => {
   });
 
   test("pulled by the agents it counts on both sides", async () => {
-    mesh.apply(...extensions());
+    await mesh.apply(...extensions());
     await assertCountsOnBothSides(mesh, CALLS);
   });
 

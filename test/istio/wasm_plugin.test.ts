@@ -42,9 +42,9 @@ describe("the filter as a WasmPlugin", SUITE, () => {
     digest = registry.log.trim().slice("sha256:".length);
 
     for (const name of ["comsumer-blue", "user-provider-blue"]) {
-      mesh.apply(withoutMounts(mesh.object("Deployment", name)));
+      await mesh.apply(withoutMounts(mesh.object("Deployment", name)));
     }
-    mesh.apply(withoutFilter(mesh.object("Deployment", "grpc-server-blue")));
+    await mesh.apply(withoutFilter(mesh.object("Deployment", "grpc-server-blue")));
     await mesh.run("comsumer-blue", "user-provider-blue", "grpc-server-blue");
   });
   after(async () => {
@@ -54,7 +54,7 @@ describe("the filter as a WasmPlugin", SUITE, () => {
 
   test("as committed it is loaded from nowhere, and bytes pass", async () => {
     const plugins = pluginsOf({});
-    mesh.apply(...plugins);
+    await mesh.apply(...plugins);
     await mesh.istiod.settled();
     assert.deepEqual(mesh.istiod.problems(), []);
     assert.deepEqual(await callTimes(mesh.pod("comsumer-blue"), { dubbo: BY_NAME }, 3), [
@@ -63,12 +63,12 @@ describe("the filter as a WasmPlugin", SUITE, () => {
       BLUE,
     ]);
     assert.deepEqual(await seriesOf(mesh.pod("comsumer-blue")), new Map());
-    mesh.remove(...plugins);
+    await mesh.remove(...plugins);
     await mesh.istiod.settled();
   });
 
   test("pulled from a registry it counts on both sides, without a mount", async () => {
-    mesh.apply(...pluginsOf({ url: IMAGE_URL, sha256: digest }));
+    await mesh.apply(...pluginsOf({ url: IMAGE_URL, sha256: digest }));
     await assertCountsOnBothSides(mesh, CALLS);
   });
 
@@ -88,7 +88,7 @@ describe("the filter as a WasmPlugin", SUITE, () => {
     }
     const outbound = structuredClone(mesh.object("WasmPlugin", "dubbo-outbound"));
     outbound.spec.pluginConfig.metrics.labels = ["interface", "version"];
-    mesh.apply(outbound);
+    await mesh.apply(outbound);
     await eventually("counted with the new label", async () => {
       return sumOf(await seriesOf(consumer), "requests_total", { version: "0.0.0" }) > 20;
     });

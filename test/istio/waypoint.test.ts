@@ -9,7 +9,7 @@ import type { Json } from "../../harness/envoy_config.ts";
 import { fromRoot } from "../../harness/repository.ts";
 import { openIstio, type Istio } from "./istioctl.ts";
 import { listenersWith } from "./lab/listeners.ts";
-import { serviceWithAddress } from "./lab/cluster.ts";
+import { serviceWithAddress } from "./lab/service_address.ts";
 import { manifest } from "./lab/manifests.ts";
 
 const LIMIT = { timeout: 120_000 };

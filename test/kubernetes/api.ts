@@ -54,7 +54,7 @@ export class ApiClient {
     return this.#ask("PATCH", path, fields, "application/merge-patch+json");
   }
 
-  /** DELETE of an object. */
+  /** DELETE of an object, or with a query such as "?gracePeriodSeconds=0". */
   delete(path: string): Promise<Json> {
     return this.#ask("DELETE", path);
   }
@@ -64,7 +64,10 @@ export class ApiClient {
    * Rejects where the server ends the watch before that.
    */
   watch(path: string, heard: (type: string, object: Json) => void): Watch {
-    const options = { ...this.#options("GET", `${path}?watch=1`), agent: undefined };
+    const options = {
+      ...this.#options("GET", `${path}${path.includes("?") ? "&" : "?"}watch=1`),
+      agent: undefined,
+    };
     const asked = request({ ...options, ca: this.#access.ca });
     let ended = false;
     const done = new Promise<void>((resolve, reject) => {

@@ -1,7 +1,7 @@
 // A real Kubernetes API server with its etcd, on 127.0.0.1 and free ports: no root, no network.
 //
 // Where this stops: nothing runs the objects that it has. controllers.ts makes Pods of Deployments,
-// pods.ts says that they are ready.
+// pods.ts says that they are ready; ../istio/lab/kubelet.ts runs them.
 
 import { execFile } from "node:child_process";
 import { generateKeyPairSync, randomUUID } from "node:crypto";
@@ -18,6 +18,7 @@ import { ApiClient } from "./api.ts";
 import { istioCrds, KUBERNETES_BUILD, kubernetesCommand } from "./commands.ts";
 
 const HOST = "127.0.0.1";
+const KUBECONFIG = "kubeconfig";
 /** Whom its ServiceAccounts' tokens come from, and Services' addresses; kind has the same. */
 const ISSUER = "https://kubernetes.default.svc.cluster.local";
 const SERVICE_ADDRESSES = "10.96.0.0/16";
@@ -46,14 +47,20 @@ export class ApiServer {
   readonly #parts: ManagedProcess[] = [];
   #client: ApiClient | undefined;
 
-  constructor(folder: string, port: number) {
+  constructor(folder: string, url: string, token: string) {
     this.folder = folder;
-    this.url = `https://${HOST}:${port}`;
-    this.token = randomUUID();
+    this.url = url;
+    this.token = token;
     // It signs one for itself, and puts it here.
     this.caFile = join(folder, "apiserver.crt");
-    this.kubeconfig = join(folder, "kubeconfig");
+    this.kubeconfig = join(folder, KUBECONFIG);
     this.accountKeyFile = join(folder, "accounts.key");
+  }
+
+  /** The server that another process has started, by its folder; what `close` ends is this side only. */
+  static attach(folder: string): ApiServer {
+    const config = JSON.parse(readFileSync(join(folder, KUBECONFIG), "utf8")) as Json;
+    return new ApiServer(folder, config.clusters[0].cluster.server, config.users[0].user.token);
   }
 
   /** Requests as the administrator. */
@@ -117,9 +124,15 @@ export class ApiServer {
     return part;
   }
 
+  /** Closes the connections of `client`. */
+  close(): void {
+    this.#client?.close();
+    this.#client = undefined;
+  }
+
   /** Ends everything it started, the latest first, and removes its files. */
   async stop(): Promise<void> {
-    this.#client?.close();
+    this.close();
     for (const part of this.#parts.reverse()) await part.stop();
     rmSync(this.folder, { recursive: true, force: true });
   }
@@ -132,14 +145,19 @@ export class ApiServer {
   }
 }
 
-/** Starts an API server with nothing in it but what Kubernetes brings along. Ready when it resolves. */
-export async function startApiServer(): Promise<ApiServer> {
+/**
+ * Starts an API server with nothing in it but what Kubernetes brings along. Ready when it resolves.
+ *
+ * @param address where it listens, as host:port; a free port of 127.0.0.1 unless given
+ */
+export async function startApiServer(address?: string): Promise<ApiServer> {
   const [port, etcdPort, peerPort] = (await freePorts(3)) as [number, number, number];
-  const server = new ApiServer(mkdtempSync(join(tmpdir(), "kubernetes-")), port);
+  const url = `https://${address ?? `${HOST}:${port}`}`;
+  const server = new ApiServer(mkdtempSync(join(tmpdir(), "kubernetes-")), url, randomUUID());
   try {
     writeFiles(server);
     startEtcd(server, etcdPort, peerPort);
-    const process = startServer(server, port, etcdPort);
+    const process = startServer(server, etcdPort);
     await process.waitUntil("ready", READY_MS, () => server.isReady());
     return server;
   } catch (error) {
@@ -180,12 +198,14 @@ function startEtcd(server: ApiServer, port: number, peerPort: number): ManagedPr
   ]);
 }
 
-function startServer(server: ApiServer, port: number, etcdPort: number): ManagedProcess {
+function startServer(server: ApiServer, etcdPort: number): ManagedProcess {
+  const { hostname, port } = new URL(server.url);
   return server.start("kube-apiserver", kubernetesCommand("kube-apiserver"), [
     `--etcd-servers=http://${HOST}:${etcdPort}`,
-    `--bind-address=${HOST}`,
-    `--advertise-address=${HOST}`,
-    `--secure-port=${port}`,
+    `--bind-address=${hostname}`,
+    `--advertise-address=${hostname}`,
+    // A URL leaves out the port that it would have anyhow.
+    `--secure-port=${port === "" ? 443 : port}`,
     `--cert-dir=${server.folder}`,
     "--token-auth-file=tokens.csv",
     "--authorization-mode=RBAC",

@@ -22,6 +22,11 @@ export async function startControllers(server: ApiServer): Promise<void> {
       `--cert-dir=${server.folder}/controllers`,
       `--service-account-private-key-file=${server.accountKeyFile}`,
       `--root-ca-file=${server.caFile}`,
+      // Nodes send no heartbeats here: to this one they would be lost, and their Pods with them.
+      "--controllers=*,-node-lifecycle-controller",
+      // Else a dozen Deployments at once have to wait for each other.
+      "--kube-api-qps=500",
+      "--kube-api-burst=1000",
       // There is no second one.
       "--leader-elect=false",
     ],

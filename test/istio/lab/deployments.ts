@@ -1,4 +1,4 @@
-// Changes to Deployments: what the API server fills in, and what kubectl's commands do to them.
+// Changes to Deployments, as kubectl's commands make them, and copies without the filter.
 
 import type { Json } from "../../../harness/envoy_config.ts";
 import type { KubernetesObject } from "./kubernetes.ts";
@@ -24,21 +24,6 @@ export function withAnnotations(
   const copy = structuredClone(deployment);
   const { metadata } = copy.spec.template;
   metadata.annotations = { ...metadata.annotations, ...annotations };
-  return copy;
-}
-
-/**
- * A copy with what the API server fills in and Istio counts on: without a probe's timeout the agent
- * would give up at once.
- */
-export function withDefaults(deployment: KubernetesObject): KubernetesObject {
-  const copy = structuredClone(deployment);
-  for (const container of copy.spec.template.spec.containers as Json[]) {
-    for (const kind of ["startupProbe", "readinessProbe", "livenessProbe"]) {
-      if (container[kind] !== undefined)
-        container[kind] = { timeoutSeconds: 1, ...container[kind] };
-    }
-  }
   return copy;
 }
 

@@ -1,9 +1,11 @@
 // A container's environment out of its pod's specification, as the kubelet makes it.
 // https://kubernetes.io/docs/concepts/workloads/pods/downward-api/
 
+import { availableParallelism, totalmem } from "node:os";
 import type { Json } from "../../../harness/envoy_config.ts";
 import { findConfigMap, type KubernetesObject, type PodObject } from "./kubernetes.ts";
 
+const NODE_HAS: Record<string, number> = { memory: totalmem(), cpu: availableParallelism() };
 const UNITS: Record<string, number> = { "": 1, m: 0.001, Ki: 1024, Mi: 1024 ** 2, Gi: 1024 ** 3 };
 
 /**
@@ -71,7 +73,9 @@ function taken(
   }
   if (resourceFieldRef === undefined) throw new Error(`valueFrom: ${JSON.stringify(other)}`);
   const [group, name] = (resourceFieldRef.resource as string).split(".");
-  return String(Math.ceil(quantity(container.resources?.[group!]?.[name!])));
+  const said = container.resources?.[group!]?.[name!];
+  // Who has no limit may have all of the node.
+  return String(said === undefined ? NODE_HAS[name!] : Math.ceil(quantity(said)));
 }
 
 // "2", "2000m", "1Gi".

@@ -58,3 +58,10 @@ export function findConfigMap(
       kind === "ConfigMap" && metadata.name === name && metadata.namespace === namespace,
   );
 }
+
+/** The init containers of a Pod that stay. */
+export function sidecarsIn({ spec }: PodObject): Json[] {
+  return ((spec.initContainers ?? []) as Json[]).filter(
+    ({ restartPolicy }) => restartPolicy === "Always",
+  );
+}

@@ -1,37 +1,23 @@
-// A mesh: istiod, and pods of manifests. The whole of it is real but for the cluster, which cluster.ts
-// and pod.ts stand in for; see ../README.md.
+// A mesh: Istio on a cluster (control_plane.ts), with the pods of manifests that a test wants to run on a node of
+// its own; see ../README.md.
 
-import type { Socket } from "node:dgram";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  CLUSTER_OBJECTS,
-  endpointsOf,
-  podOf,
-  recordsOf,
-  resolverFile,
-  serviceWithAddress,
-} from "./cluster.ts";
-import { serveDns } from "./dns.ts";
-import { withDefaults } from "./deployments.ts";
-import { generateIstio, type Installation } from "./installation.ts";
-import { startIstiod, type Istiod } from "./istiod.ts";
-import {
-  applied,
-  idOf,
-  isIstio,
-  type KubernetesObject,
-  type Metadata,
-  type PodObject,
-} from "./kubernetes.ts";
-import { closeNetwork, HOST, openNetwork, podAddress } from "./network.ts";
-import { startPod, volumesFolder, type Pod } from "./pod.ts";
-import { updateConfigMaps } from "./volumes.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Json } from "../../../harness/envoy_config.ts";
+import { ControlPlane, startControlPlane } from "./control_plane.ts";
+import { install } from "./installation.ts";
+import type { Istiod } from "./istiod.ts";
+import { startKubelet, type Kubelet } from "./kubelet.ts";
+import { serveService, type ServedService } from "./kube_proxy.ts";
+import { applied, idOf, selects, type KubernetesObject, type Metadata } from "./kubernetes.ts";
+import type { Pod } from "./pod.ts";
+import { schedule, type DeploymentName } from "./scheduler.ts";
 
 /** What a mesh begins with. */
 export interface MeshOptions {
-  /** What would be applied to the cluster. */
+  /** What is applied to the cluster. */
   objects: readonly KubernetesObject[];
   /** IstioOperators on top of lab/istio.yaml: files named from the repository's root. */
   operators?: readonly string[];
@@ -43,78 +29,97 @@ export interface PodOptions {
   programs?: Record<string, string[]>;
 }
 
+const NODE = "lab";
+/** Its Deployment is part of the installation. */
+const INGRESS: DeploymentName = { namespace: "istio-system", name: "istio-ingressgateway" };
 const SHOWN_PROBLEMS = 5;
+const KNOWN_MS = 30_000;
+const GONE_MS = 30_000;
+const LOOK_MS = 100;
+const SLICES = "endpointslices";
 
-/** A mesh; `startMesh` makes them. One at a time: it has the network for itself. */
+/** A mesh; `startMesh` makes them. One at a time: it has the cluster for itself. */
 export class Mesh {
   readonly istiod: Istiod;
-  readonly #folder: string;
-  readonly #installation: Installation;
+  readonly #plane: ControlPlane;
+  readonly #kubelet: Kubelet;
+  readonly #folder = mkdtempSync(join(tmpdir(), "mesh-"));
   #objects: KubernetesObject[] = [];
-  readonly #addresses = new Map<string, number>();
-  readonly #pods = new Map<string, PodObject>();
-  readonly #starting: Promise<Pod>[] = [];
-  readonly #ready = new Map<string, Pod>();
-  #dns: Socket | undefined;
+  /** All that was ever applied, by id. */
+  readonly #known = new Map<string, KubernetesObject>();
+  readonly #pods = new Map<string, Pod>();
+  #files = 0;
 
-  constructor(istiod: Istiod, folder: string, installation: Installation) {
-    this.istiod = istiod;
-    this.#folder = folder;
-    this.#installation = installation;
+  constructor(plane: ControlPlane, kubelet: Kubelet) {
+    this.#plane = plane;
+    this.#kubelet = kubelet;
+    this.istiod = plane.istiod();
   }
 
-  /** Starts the pods of these Deployments, all at once; ready and known to all when it resolves. */
+  /** Starts a pod of each of these Deployments, all at once; ready and known to all when it resolves. */
   async run(...deployments: string[]): Promise<Pod[]> {
     const pods = await Promise.all(deployments.map((name) => this.start(name)));
     await this.istiod.settled();
     return pods;
   }
 
-  /** Starts the pod of a Deployment. It gets calls from when it is ready. */
-  async start(deployment: string, options: PodOptions = {}): Promise<Pod> {
-    const starting = this.#start(deployment, options);
-    this.#starting.push(starting);
-    const pod = await starting;
-    this.#ready.set(deployment, pod);
-    this.#tell();
-    return pod;
+  /** Starts a pod of a Deployment. It gets calls from when it is ready. */
+  async start(deployment: string, { programs = {} }: PodOptions = {}): Promise<Pod> {
+    const name =
+      deployment === INGRESS.name ? INGRESS : this.object("Deployment", deployment).metadata;
+    const { server } = this.#plane;
+    try {
+      const bound = (uid: string) => this.#kubelet.replace(uid, programs);
+      const pod = await this.#kubelet.running(await schedule(server, name, NODE, bound));
+      await this.#endpointOf(pod);
+      this.#pods.set(deployment, pod);
+      return pod;
+    } catch (error) {
+      const problems = this.istiod.problems().slice(-SHOWN_PROBLEMS);
+      throw new Error([String(error), "istiod:", ...problems].join("\n"), { cause: error });
+    }
   }
 
-  /** Answers pods that ask for the names of Services. */
-  async serveDns(): Promise<void> {
-    this.#dns = await serveDns(HOST, (name) => {
-      const services = this.#objects.filter(({ kind }) => kind === "Service");
-      return recordsOf(services, this.#readyObjects()).get(name);
-    });
-  }
-
-  /** The running pod of a Deployment. */
+  /** The running pod of a Deployment; of several, the latest. */
   pod(deployment: string): Pod {
-    const pod = this.#ready.get(deployment);
+    const pod = this.#pods.get(deployment);
     if (pod === undefined) throw new Error(`no pod of ${deployment} runs`);
     return pod;
   }
 
+  /** Runs kubectl, as an administrator in the repository's root; gives its standard output. */
+  async kubectl(...args: string[]): Promise<string> {
+    return this.#plane.server.kubectl(...args);
+  }
+
+  /** Serves a Service's own address, with the pods of these Deployments behind it. The caller has to close it. */
+  async serve(service: string, ...deployments: string[]): Promise<ServedService> {
+    const pods = deployments.map((name) => this.pod(name));
+    return serveService(this.#plane.server, this.object("Service", service).metadata, pods);
+  }
+
   /**
-   * Adds objects, or replaces those of the same name, as `kubectl apply` does it. Proxies have
-   * heard of it after `istiod.settled()`; a changed ConfigMap is in the volumes of running pods.
+   * Adds objects, or replaces those of the same name: `kubectl apply`. Proxies have heard of it after
+   * `istiod.settled()`; a changed ConfigMap comes into the volumes of running pods. Rejects where the API server,
+   * or istiod whom it asks, refuses one.
    */
-  apply(...objects: KubernetesObject[]): void {
-    const addressed = objects.map((object) =>
-      object.kind === "Service" ? this.#addressed(object) : object,
-    );
+  async apply(...objects: KubernetesObject[]): Promise<void> {
+    if (objects.length === 0) return;
+    this.istiod.expectPush();
+    const told = await this.kubectl("apply", "-f", this.#write(objects));
+    if (!told.split("\n").some(isPushed)) this.istiod.expectNothing();
+    for (const object of objects) this.#known.set(idOf(object), object);
+    const addressed = await Promise.all(objects.map((object) => this.#addressed(object)));
     this.#objects = applied([...this.#objects, ...addressed]);
-    for (const pod of this.#readyObjects()) {
-      updateConfigMaps(pod, volumesFolder(this.#folder, pod), this.#objects);
-    }
-    this.#tell();
   }
 
   /** Takes objects away, by kind and name. */
-  remove(...objects: KubernetesObject[]): void {
+  async remove(...objects: KubernetesObject[]): Promise<void> {
     const gone = new Set(objects.map(idOf));
+    this.istiod.expectPush();
+    const told = await this.kubectl("delete", "--ignore-not-found", "-f", this.#write(objects));
+    if (told.trim() === "") this.istiod.expectNothing();
     this.#objects = this.#objects.filter((object) => !gone.has(idOf(object)));
-    this.#tell();
   }
 
   /** The objects that were applied of this kind and name, one or none. */
@@ -141,92 +146,97 @@ export class Mesh {
     return found;
   }
 
-  /** Ends pods, istiod and the network. */
+  /** Ends its pods, and takes away all that it has applied but namespaces. */
   async stop(): Promise<void> {
-    const started = await Promise.allSettled(this.#starting);
-    const pods = started.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
-    await Promise.all(pods.map((pod) => pod.stop()));
-    await this.istiod.stop();
-    this.#dns?.close();
-    await this.#installation.close();
-    await closeNetwork();
-    rmSync(this.#folder, { recursive: true, force: true });
-  }
-
-  async #start(deployment: string, { programs = {} }: PodOptions): Promise<Pod> {
-    const injected = await this.#inject(this.object("Deployment", deployment));
-    const object = podOf(injected, podAddress(this.#pods.size));
-    const namespace = object.metadata.namespace!;
-    this.#pods.set(deployment, object);
-    this.#tell();
     try {
-      return await startPod(object, {
-        folder: this.#folder,
-        objects: [...this.#objects, this.istiod.rootCert(namespace)],
-        resolver: this.#resolver(namespace),
-        programs,
-      });
-    } catch (error) {
-      const problems = this.istiod.problems().slice(-SHOWN_PROBLEMS);
-      throw new Error([String(error), "istiod:", ...problems].join("\n"), { cause: error });
+      const objects = [...this.#known.values()].filter(({ kind }) => kind !== "Namespace");
+      const args = ["delete", "--ignore-not-found", "--wait=false", "-f"];
+      await Promise.all([this.kubectl(...args, this.#write(objects)), this.#kubelet.stop()]);
+      const namespaces = new Set(objects.map(({ metadata }) => metadata.namespace));
+      namespaces.delete(INGRESS.namespace);
+      for (const one of namespaces) if (one !== undefined) await this.#empty(one);
+    } finally {
+      rmSync(this.#folder, { recursive: true, force: true });
+      await this.#plane.stop();
     }
   }
 
-  async #inject(deployment: KubernetesObject): Promise<KubernetesObject> {
-    const { namespace } = deployment.metadata;
-    const labels = this.#objects.find(
-      ({ kind, metadata }) => kind === "Namespace" && metadata.name === namespace,
-    )?.metadata.labels;
-    // The cluster asks the injector only about pods of such namespaces.
-    if (labels?.["istio-injection"] !== "enabled") return deployment;
-    return this.#installation.inject(withDefaults(deployment));
-  }
-
-  #tell(): void {
-    this.istiod.write(this.#state());
-  }
-
-  #state(): KubernetesObject[] {
-    const services = this.#objects.filter(({ kind, spec }) => kind === "Service" && spec.selector);
-    const endpoints = services.map((service) => endpointsOf(service, this.#readyObjects()));
-    return [...this.#objects, ...this.#pods.values(), ...endpoints];
-  }
-
-  #readyObjects(): PodObject[] {
-    return [...this.#ready.values()].map(({ object }) => object);
-  }
-
-  // A Service's address stays what it was once given.
-  #addressed(service: KubernetesObject): KubernetesObject {
-    const name = `${service.metadata.namespace}/${service.metadata.name}`;
-    const number = this.#addresses.get(name) ?? this.#addresses.size;
-    this.#addresses.set(name, number);
-    return serviceWithAddress(service, number);
-  }
-
-  #resolver(namespace: string): string {
-    const file = join(this.#folder, `resolv.conf-${namespace}`);
-    writeFileSync(file, resolverFile(namespace));
+  /** A file with the objects, for kubectl. */
+  #write(objects: readonly KubernetesObject[]): string {
+    const file = join(this.#folder, `${this.#files++}.json`);
+    writeFileSync(file, JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }));
     return file;
+  }
+
+  /** A Service with the address that the API server has given it. */
+  async #addressed(object: KubernetesObject): Promise<KubernetesObject> {
+    if (object.kind !== "Service") return object;
+    const { namespace, name } = object.metadata;
+    const path = `/api/v1/namespaces/${namespace}/services/${name}`;
+    const { clusterIP } = (await this.#plane.server.client.get(path)).spec;
+    return clusterIP === undefined ? object : { ...object, spec: { ...object.spec, clusterIP } };
+  }
+
+  /** Resolved once all Services that select the pod have it for an endpoint. */
+  async #endpointOf({ object, address }: Pod): Promise<void> {
+    const { namespace, labels } = object.metadata;
+    const services = this.all("Service").filter(
+      ({ metadata, spec }) => metadata.namespace === namespace && selects(spec.selector, labels),
+    );
+    const path = `/apis/discovery.k8s.io/v1/namespaces/${namespace}/${SLICES}`;
+    const deadline = Date.now() + KNOWN_MS;
+    for (const { metadata } of services) {
+      for (;;) {
+        const slices: Json[] = (await this.#plane.server.client.get(path)).items;
+        const endpoints = slices
+          .filter(
+            (slice) => slice.metadata.labels?.["kubernetes.io/service-name"] === metadata.name,
+          )
+          .flatMap((slice) => (slice.endpoints ?? []) as Json[]);
+        if (endpoints.some((one) => one.conditions.ready && one.addresses.includes(address))) break;
+        if (Date.now() > deadline) throw new Error(`${metadata.name} has no endpoint ${address}`);
+        await sleep(LOOK_MS);
+      }
+    }
+  }
+
+  /** Resolved once the controllers have taken away what belonged to something deleted. */
+  async #empty(namespace: string): Promise<void> {
+    const { client } = this.#plane.server;
+    const deadline = Date.now() + GONE_MS;
+    for (const path of [
+      `/api/v1/namespaces/${namespace}/pods`,
+      `/apis/discovery.k8s.io/v1/namespaces/${namespace}/${SLICES}`,
+    ]) {
+      for (;;) {
+        const { items } = await client.get(path);
+        if (items.length === 0) break;
+        const names = (items as Json[]).map(({ metadata }) => metadata.name);
+        if (Date.now() > deadline) throw new Error(`still in ${namespace}: ${names}`);
+        await sleep(LOOK_MS);
+      }
+    }
   }
 }
 
-/** Starts istiod with these objects, and no pod yet. */
+/** Whether istiod sends its proxies something for what a line of `kubectl apply` says. */
+function isPushed(line: string): boolean {
+  return /^(service\/|\S+\.istio\.io\/)\S+ (created|configured)/.test(line);
+}
+
+/** Applies these objects to a cluster with Istio; no pod runs yet. */
 export async function startMesh({ objects, operators }: MeshOptions): Promise<Mesh> {
-  await openNetwork();
-  const folder = mkdtempSync(join(tmpdir(), "mesh-"));
-  const installation = await generateIstio(operators);
+  const plane = ControlPlane.attach() ?? (await startControlPlane());
+  let kubelet: Kubelet | undefined;
   try {
-    const all = applied([...CLUSTER_OBJECTS, ...installation.gateway, ...objects]);
-    const istiod = await startIstiod(folder, installation.meshFile, all.filter(isIstio));
-    const mesh = new Mesh(istiod, folder, installation);
-    mesh.apply(...all);
-    await mesh.serveDns();
+    await install(plane.server, operators);
+    kubelet = await startKubelet(plane.server, NODE);
+    const mesh = new Mesh(plane, kubelet);
+    await mesh.apply(...objects);
     return mesh;
   } catch (error) {
-    await installation.close();
-    await closeNetwork();
-    rmSync(folder, { recursive: true, force: true });
+    await kubelet?.stop();
+    await plane.stop();
     throw error;
   }
 }

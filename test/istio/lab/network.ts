@@ -1,17 +1,24 @@
 // The network of a lab: one bridge, on which the test's own processes have HOST and each pod has an
 // address. It exists only inside the network namespace that ../private makes.
 
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { output } from "./commands.ts";
 
 /** The address of the test's side; for pods it is that of their node and of istiod. */
 export const HOST = "10.244.0.1";
-/** Addresses of pods are POD_PREFIX and a number from 2 to 254. */
-const POD_PREFIX = "10.244.0";
+/** Where pods find the API server: the first of the Services' addresses. */
+export const API_SERVER = "10.96.0.1";
+/** Addresses of pods are POD_PREFIX and two numbers, the first of them from 1 on. */
+const POD_PREFIX = "10.244";
+const PODS_PER_STEP = 250;
+const MOST_PODS = 100 * PODS_PER_STEP;
 const BRIDGE = "mesh0";
 /** The bridge, and interfaces of pods; see `connectPod`. */
-const OURS = /^(mesh0|pod\d+)$/;
-const PREFIX_BITS = 24;
-const MOST_PODS = 250;
+const OURS = /^(mesh0|pod\d+-\d+)$/;
+const PREFIX_BITS = 16;
+/** File of a cluster's folder with how many addresses pods have got. */
+const GIVEN = "pod-addresses";
 
 /**
  * Makes the bridge, in place of what a test before may have left behind. Rejects in a network
@@ -46,10 +53,22 @@ export async function closeNetwork(): Promise<void> {
   }
 }
 
-/** The address of the pod with this number, from 0 on. Throws where there is none left. */
-export function podAddress(number: number): string {
+/**
+ * An address that no pod of a cluster, by its folder, has had before: what was still on its way to one that is gone
+ * must not arrive at another.
+ */
+export function nextPodAddress(folder: string): string {
+  const file = join(folder, GIVEN);
+  const number = existsSync(file) ? Number(readFileSync(file, "utf8")) : 0;
   if (number >= MOST_PODS) throw new Error(`no address for pod ${number}`);
-  return `${POD_PREFIX}.${number + 2}`;
+  writeFileSync(file, String(number + 1));
+  return `${POD_PREFIX}.${1 + Math.floor(number / PODS_PER_STEP)}.${2 + (number % PODS_PER_STEP)}`;
+}
+
+/** Takes away the interface of the pod with this address. */
+export async function disconnectPod(address: string): Promise<void> {
+  // It may have gone by itself just now.
+  await ip("link", "delete", interfaceOf(address)).catch(() => {});
 }
 
 /** Gives the test's side one address more, as long as the network is there. */
@@ -79,7 +98,8 @@ export async function connectPod(pid: number, address: string): Promise<void> {
 }
 
 function interfaceOf(address: string): string {
-  return `pod${address.split(".")[3]}`;
+  const [, , third, fourth] = address.split(".");
+  return `pod${third}-${fourth}`;
 }
 
 /** Names of all interfaces but the loopback. */

@@ -1,7 +1,7 @@
 // A pod that runs: what its specification says, after injection, done by real processes in its own
 // namespaces. The init container's traffic capture, Istio's agent and Envoy, and the application.
 
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { findEnvoy } from "../../../harness/envoy_binary.ts";
@@ -11,8 +11,10 @@ import { answers } from "../../../harness/readiness.ts";
 import { ROOT } from "../../../harness/repository.ts";
 import { bootstrapTemplate, istioCommand } from "./commands.ts";
 import { environmentOf, expanded } from "./environment.ts";
-import type { KubernetesObject, PodObject } from "./kubernetes.ts";
+import { sidecarsIn, type KubernetesObject, type PodObject } from "./kubernetes.ts";
+import { API_SERVER } from "./network.ts";
 import { openSandbox, type ContainerProcess, type Mount, type Sandbox } from "./sandbox.ts";
+import type { Tokens } from "./tokens.ts";
 import { makeVolumes } from "./volumes.ts";
 
 /** What a pod needs to know of the cluster around it. */
@@ -21,14 +23,24 @@ export interface Surroundings {
   folder: string;
   /** Where ConfigMaps are looked up. */
   objects: readonly KubernetesObject[];
+  /** Of its ServiceAccount. */
+  tokens: Tokens;
   /** The file that is /etc/resolv.conf in the pod. */
   resolver: string;
   /** By container: what runs instead of its own program, with its environment. */
   programs: Record<string, string[]>;
+  /** By container: the file that its output goes to, as well as into its log. */
+  logs: Record<string, string>;
 }
 
 const PROXY = "istio-proxy";
+/** https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/ */
+const KUBERNETES_SERVICE = {
+  KUBERNETES_SERVICE_HOST: API_SERVER,
+  KUBERNETES_SERVICE_PORT: "443",
+};
 const AGENT = "/usr/local/bin/pilot-agent";
+const DISCOVERY = "/usr/local/bin/pilot-discovery";
 const READY_MS = 60_000;
 const PROBE_PERIOD_MS = 250;
 const SCRAPE_MS = 10_000;
@@ -40,6 +52,8 @@ export class Pod {
   readonly proxy: ManagedProcess | undefined;
   /** Its own containers. */
   readonly applications: ManagedProcess[];
+  /** The hooks that have run before its containers were ended. */
+  readonly hooks: ManagedProcess[] = [];
   readonly #sandbox: Sandbox;
 
   constructor(
@@ -90,6 +104,39 @@ export class Pod {
     await this.proxy?.stop(0);
     await this.#sandbox.close();
   }
+
+  /**
+   * Ends all of it as the kubelet does where a Pod is deleted: all hooks at once, then SIGTERM to the
+   * applications, and to the sidecar once they have ended. What is left after the grace, in ms, is killed.
+   * https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination
+   */
+  async terminate(graceMs: number): Promise<void> {
+    const late = sleep(graceMs, undefined, { ref: false });
+    const containers: Json[] = [...this.object.spec.containers, ...sidecarsIn(this.object)];
+    const processes = [...this.applications, this.proxy].filter((one) => one !== undefined);
+    const hooks = new Map(
+      containers.map((container) => [container.name as string, this.#beforeEnd(container, late)]),
+    );
+    const ended = async (process: ManagedProcess) => {
+      await hooks.get(process.name.split(" ")[0]!);
+      terminate(process);
+      await Promise.race([process.ended, late]);
+    };
+    await Promise.all(this.applications.map(ended));
+    if (this.proxy !== undefined) await ended(this.proxy);
+    await Promise.all(processes.map((process) => process.stop(0)));
+    await this.#sandbox.close();
+  }
+
+  /** What a container's hook has written, which is nothing where all goes well; for as long as there is grace. */
+  async #beforeEnd({ name, lifecycle }: Json, late: Promise<void>): Promise<void> {
+    const command: string[] | undefined = lifecycle?.preStop?.exec?.command;
+    if (command === undefined) return;
+    const hook = this.start({ name: `preStop of ${name}`, command, cwd: "/" });
+    this.hooks.push(hook);
+    await Promise.race([hook.ended, late]);
+    await hook.stop();
+  }
 }
 
 /** Where the volumes of a pod stand as folders. `folder` is that of all pods. */
@@ -103,8 +150,8 @@ export async function startPod(object: PodObject, around: Surroundings): Promise
   const folder = join(around.folder, name);
   const volumes = volumesFolder(around.folder, object);
   mkdirSync(volumes, { recursive: true });
-  const mounts = makeVolumes(object, volumes, around.objects);
-  mounts.push({ from: around.resolver, to: "/etc/resolv.conf" }, ...(await proxyImage()));
+  const mounts = makeVolumes(object, volumes, around);
+  mounts.push({ from: around.resolver, to: "/etc/resolv.conf" }, ...(await images()));
   const sandbox = await openSandbox(name, object.status.podIP, folder, mounts);
   const started: ManagedProcess[] = [];
   const run = (container: Json) => {
@@ -114,14 +161,23 @@ export async function startPod(object: PodObject, around: Surroundings): Promise
   };
   try {
     const { initContainers = [], containers } = object.spec as { [list: string]: Json[] };
+    let proxy: ManagedProcess | undefined;
     for (const container of initContainers) {
-      await capture(sandbox, container, environmentOf(object, container, around.objects));
+      if (container.restartPolicy === "Always") {
+        // The next container is started once this one is.
+        proxy = run(container);
+        await ready(proxy, object, container);
+      } else {
+        await capture(sandbox, container, environmentOf(object, container, around.objects));
+      }
     }
-    const injected = containers!.find((container) => container.name === PROXY);
-    const proxy = injected && run(injected);
-    // As with holdApplicationUntilProxyStarts: nothing is to be lost while it starts.
-    if (proxy) await ready(proxy, object, injected);
-    const applications = containers!.filter((container) => container !== injected);
+    // A gateway's Pod has no other.
+    const gateway = containers!.find(({ name }) => name === PROXY);
+    if (gateway !== undefined) {
+      proxy = run(gateway);
+      await ready(proxy, object, gateway);
+    }
+    const applications = containers!.filter((container) => container !== gateway);
     const processes = applications.map(run);
     await Promise.all(processes.map((process, i) => ready(process, object, applications[i]!)));
     return new Pod(object, sandbox, proxy, processes);
@@ -133,9 +189,10 @@ export async function startPod(object: PodObject, around: Surroundings): Promise
   }
 }
 
-// Only what is needed of the image proxyv2: Envoy is upstream's here.
-async function proxyImage(): Promise<Mount[]> {
+// Only what is needed of Istio's images: Envoy is upstream's here.
+async function images(): Promise<Mount[]> {
   return [
+    { from: istioCommand("pilot-discovery"), to: DISCOVERY },
     { from: istioCommand("pilot-agent"), to: AGENT },
     { from: await findEnvoy(), to: "/usr/local/bin/envoy" },
     { from: bootstrapTemplate(), to: "/var/lib/istio/envoy/envoy_bootstrap_tmpl.json" },
@@ -160,21 +217,36 @@ function processOf(pod: PodObject, container: Json, around: Surroundings): Conta
   const given = around.programs[container.name] ?? own;
   return {
     name: `${container.name} of ${pod.metadata.name}`,
-    command: container.name === PROXY ? withPipe(given) : given,
-    env: { HOME: "/tmp", ...env },
+    command: piped(given, container, around.logs),
+    env: { HOME: "/tmp", ...KUBERNETES_SERVICE, ...env },
     user: (container.securityContext?.runAsUser ?? pod.spec.securityContext?.runAsUser) as number,
     cwd,
   };
 }
 
 // Envoy opens /dev/stdout for its access log, which it cannot where that is a socket, as Node makes it.
-function withPipe(command: string[]): string[] {
-  return ["sh", "-c", '"$@" 2>&1 | cat', "sh", ...command];
+function piped(command: string[], { name }: Json, logs: Record<string, string>): string[] {
+  const file = logs[name];
+  if (file !== undefined) return ["sh", "-c", '"$@" 2>&1 | tee "$0"', file, ...command];
+  return name === PROXY ? ["sh", "-c", '"$@" 2>&1 | cat', "sh", ...command] : command;
+}
+
+// The container's first process alone, as the kubelet does it; a shell around it only passes its output on.
+function terminate({ pid }: ManagedProcess): void {
+  try {
+    const commandOf = (one: string | number) => readFileSync(`/proc/${one}/comm`, "utf8").trim();
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ");
+    const first = commandOf(pid!) === "sh" ? children[0] : pid;
+    process.kill(Number(first), "SIGTERM");
+  } catch {
+    // It has ended by itself.
+  }
 }
 
 // What the images' Dockerfiles say.
 function imageOf(image: string): { entrypoint: string[]; cwd: string } {
   if (/\/proxyv2:/.test(image)) return { entrypoint: [AGENT], cwd: "/" };
+  if (/\/pilot:/.test(image)) return { entrypoint: [DISCOVERY], cwd: "/" };
   if (!image.includes("dubbo-mesh-demo:")) throw new Error(`the image ${image} is not known`);
   return { entrypoint: [process.execPath, "--import", "tsx"], cwd: ROOT };
 }

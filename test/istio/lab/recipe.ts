@@ -28,13 +28,13 @@ export async function withRecipe(
   const objects = structuredClone(manifest(`manifests/traffic/${name}.yaml`));
   change(objects);
   const replaced = objects.flatMap(({ kind, metadata }) => mesh.find(kind, metadata));
-  mesh.apply(...objects);
+  await mesh.apply(...objects);
   try {
     await accepted(mesh, caller);
     await body();
   } finally {
-    mesh.remove(...objects);
-    mesh.apply(...replaced);
+    await mesh.remove(...objects);
+    await mesh.apply(...replaced);
     // Else the same recipe once more would be no change.
     await mesh.istiod.settled();
   }

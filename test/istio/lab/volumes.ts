@@ -5,14 +5,15 @@ import { dirname, join } from "node:path";
 import type { Json } from "../../../harness/envoy_config.ts";
 import { writeConfigMapVolume, type Files } from "./config_map_volume.ts";
 import { fieldOf } from "./environment.ts";
-import { findConfigMap, type KubernetesObject, type PodObject } from "./kubernetes.ts";
+import { findConfigMap, sidecarsIn, type KubernetesObject, type PodObject } from "./kubernetes.ts";
 import type { Mount } from "./sandbox.ts";
+import type { Tokens } from "./tokens.ts";
 
-/**
- * What istiod takes for a token of a ServiceAccount: its name; see istiod/istiod-lab/tokens.go.
- */
-function tokenOf({ metadata, spec }: PodObject): string {
-  return `system:serviceaccount:${metadata.namespace}:${spec.serviceAccountName ?? "default"}`;
+/** What a Pod's volumes are filled with. */
+export interface Contents {
+  /** Where ConfigMaps are looked up. */
+  objects: readonly KubernetesObject[];
+  tokens: Tokens;
 }
 
 /**
@@ -21,14 +22,10 @@ function tokenOf({ metadata, spec }: PodObject): string {
  * different volumes at one path, or at a kind of volume that this does not know. /tmp, which
  * containers have to write to, is this machine's.
  */
-export function makeVolumes(
-  pod: PodObject,
-  folder: string,
-  objects: readonly KubernetesObject[],
-): Mount[] {
+export function makeVolumes(pod: PodObject, folder: string, contents: Contents): Mount[] {
   const volumes: Json[] = pod.spec.volumes ?? [];
   const mounts = new Map<string, string>();
-  for (const container of pod.spec.containers as Json[]) {
+  for (const container of [...sidecarsIn(pod), ...(pod.spec.containers as Json[])]) {
     for (const { name, mountPath, subPath } of (container.volumeMounts ?? []) as Json[]) {
       if (mountPath === "/tmp") continue;
       const from = join(folder, name, subPath ?? "");
@@ -39,7 +36,7 @@ export function makeVolumes(
     }
   }
   for (const volume of volumes) {
-    const files = filesOf(pod, volume, objects);
+    const files = filesOf(pod, volume, contents);
     mkdirSync(join(folder, volume.name), { recursive: true, mode: 0o777 });
     if (volume.configMap !== undefined) {
       writeConfigMapVolume(join(folder, volume.name), files);
@@ -70,25 +67,45 @@ export function updateConfigMaps(
   }
 }
 
-function filesOf(pod: PodObject, volume: Json, objects: readonly KubernetesObject[]): Files {
+/** The ConfigMaps, by name, that a Pod cannot be started without and that are not among the objects. */
+export function missingFrom(pod: PodObject, objects: readonly KubernetesObject[]): string[] {
+  const volumes: Json[] = pod.spec.volumes ?? [];
+  const sources = volumes.flatMap(({ configMap, projected }) => [
+    configMap,
+    ...((projected?.sources ?? []) as Json[]).map((source) => source.configMap),
+  ]);
+  const needed = sources.filter((one) => one !== undefined && one.optional !== true);
+  return needed
+    .map(({ name }) => name as string)
+    .filter((name) => findConfigMap(objects, pod.metadata.namespace, name) === undefined);
+}
+
+function filesOf(pod: PodObject, volume: Json, contents: Contents): Files {
   const { name, emptyDir, configMap, downwardAPI, projected, secret, ...other } = volume;
-  if (configMap !== undefined) return configMapFiles(pod, configMap, objects);
+  if (projected !== undefined) {
+    return (projected.sources as Json[]).flatMap((source) =>
+      source.serviceAccountToken === undefined
+        ? filesOf(pod, { name, ...source }, contents)
+        : [tokenFile(source.serviceAccountToken, contents.tokens)],
+    );
+  }
+  if (configMap !== undefined) return configMapFiles(pod, configMap, contents.objects);
   if (downwardAPI !== undefined) {
     return downwardAPI.items.map(({ path, fieldRef }: Json) => [
       path,
       fieldOf(pod, fieldRef.fieldPath),
     ]);
   }
-  if (projected !== undefined) {
-    return projected.sources.map(({ serviceAccountToken }: Json) => {
-      if (serviceAccountToken === undefined) throw new Error(`the volume ${name} is not known`);
-      return [serviceAccountToken.path, tokenOf(pod)];
-    });
-  }
   if (secret !== undefined && secret.optional !== true) throw new Error(`no secret for ${name}`);
   // The injector writes volumes without a kind, which are empty folders as well.
   if (Object.keys(other).length > 0) throw new Error(`the volume ${name} is not known`);
   return [];
+}
+
+function tokenFile({ path, audience = "" }: Json, tokens: Tokens): [string, string] {
+  const token = tokens.get(audience);
+  if (token === undefined) throw new Error(`no token for "${audience}"`);
+  return [path, token];
 }
 
 function configMapFiles(

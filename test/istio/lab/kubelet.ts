@@ -1,0 +1,253 @@
+// A kubelet for the lab: it watches the Pods of its node, runs them (pod.ts), writes what has become of them into
+// their status, keeps ConfigMaps in their volumes up to date, and takes deleted Pods away with grace.
+//
+// It knows just what these manifests use. A container that ends stays ended, and readiness is looked at until it is
+// there for the first time: tests that stop a program want to see what its callers see.
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Json } from "../../../harness/envoy_config.ts";
+import { ApiError, type Watch } from "../../kubernetes/api.ts";
+import type { ApiServer } from "../../kubernetes/api_server.ts";
+import { resolverFile } from "./cluster_dns.ts";
+import { idOf, type KubernetesObject, type PodObject } from "./kubernetes.ts";
+import { HOST, nextPodAddress } from "./network.ts";
+import { startPod, volumesFolder, type Pod } from "./pod.ts";
+import { tokensOf } from "./tokens.ts";
+import { missingFrom, updateConfigMaps } from "./volumes.ts";
+
+/** How a kubelet runs its Pods. */
+export interface KubeletOptions {
+  /** By container: the file in the cluster's folder that its output goes to. */
+  logs?: Record<string, string>;
+}
+
+const GONE = 404;
+const CONFLICT = 409;
+const RUNNING_MS = 90_000;
+const LOOK_MS = 100;
+/** What a Pod gets where nothing else is said. */
+const GRACE_S = 30;
+
+interface Known {
+  started: Promise<Pod>;
+  pod?: Pod;
+  ended?: Promise<void>;
+}
+
+/** A node's; `startKubelet` makes them. */
+export class Kubelet {
+  readonly #server: ApiServer;
+  readonly #node: string;
+  readonly #folder: string;
+  readonly #logs: Record<string, string>;
+  readonly #known = new Map<string, Known>();
+  readonly #programs = new Map<string, Record<string, string[]>>();
+  readonly #configMaps = new Map<string, KubernetesObject>();
+  #watches: Watch[] = [];
+  #failed: unknown;
+  #stopping = false;
+
+  constructor(server: ApiServer, node: string, { logs = {} }: KubeletOptions) {
+    this.#server = server;
+    this.#node = node;
+    this.#folder = join(server.folder, `node-${node}`);
+    this.#logs = logs;
+  }
+
+  /** Has containers of a Pod, by its uid, run other programs than their own. Before it is bound. */
+  replace(uid: string, programs: Record<string, string[]>): void {
+    this.#programs.set(uid, programs);
+  }
+
+  /** The Pod with this uid, once it is ready. Rejects where it does not become that, with what it says. */
+  async running(uid: string): Promise<Pod> {
+    const deadline = Date.now() + RUNNING_MS;
+    while (!this.#known.has(uid)) {
+      if (this.#failed !== undefined) throw this.#failed;
+      if (Date.now() > deadline) throw new Error(`node ${this.#node} hears nothing of Pod ${uid}`);
+      await sleep(LOOK_MS);
+    }
+    return this.#known.get(uid)!.started;
+  }
+
+  /** Begins to watch. */
+  async start(): Promise<void> {
+    mkdirSync(this.#folder, { recursive: true });
+    await this.#register();
+    const { client } = this.#server;
+    const mine = `/api/v1/pods?fieldSelector=${encodeURIComponent(`spec.nodeName=${this.#node}`)}`;
+    this.#watches = [
+      client.watch(mine, (type, pod) => this.#heard(type, pod as PodObject)),
+      client.watch("/api/v1/configmaps", (type, object) => this.#changed(type, object)),
+    ];
+    for (const { done } of this.#watches) done.catch((error) => (this.#failed ??= error));
+  }
+
+  /** Ends all its Pods at once, without grace, and takes them out of the cluster. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    for (const watch of this.#watches) watch.end();
+    await Promise.allSettled(this.#watches.map(({ done }) => done));
+    const started = await Promise.allSettled([...this.#known.values()].map((one) => one.started));
+    const pods = started.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+    await Promise.all([...this.#known.values()].map(({ ended }) => ended));
+    await Promise.all(pods.map((pod) => pod.stop()));
+    await Promise.all(pods.map(({ object }) => this.#remove(object)));
+  }
+
+  async #register(): Promise<void> {
+    const node = {
+      apiVersion: "v1",
+      kind: "Node",
+      metadata: { name: this.#node, labels: { "kubernetes.io/hostname": this.#node } },
+    };
+    try {
+      await this.#server.client.create("/api/v1/nodes", node);
+    } catch (error) {
+      if (!(error instanceof ApiError && error.status === CONFLICT)) throw error;
+    }
+    await this.#server.client.merge(`/api/v1/nodes/${this.#node}/status`, {
+      status: {
+        addresses: [{ type: "InternalIP", address: HOST }],
+        conditions: [{ type: "Ready", status: "True", reason: "KubeletReady" }],
+      },
+    });
+  }
+
+  #heard(type: string, object: PodObject): void {
+    if (this.#stopping) return;
+    const { uid, deletionTimestamp, deletionGracePeriodSeconds } = object.metadata;
+    const known = this.#known.get(uid);
+    if (known === undefined) {
+      if (type === "DELETED" || deletionTimestamp !== undefined) return;
+      const started = this.#run(object);
+      this.#known.set(uid, { started });
+      // Whoever has asked for it hears of it.
+      started.catch(() => {});
+    } else if (deletionTimestamp !== undefined || type === "DELETED") {
+      known.ended ??= this.#end(known, (deletionGracePeriodSeconds as number) ?? GRACE_S);
+      known.ended.catch((error) => (this.#failed ??= error));
+    }
+  }
+
+  async #run(bound: PodObject): Promise<Pod> {
+    const address = nextPodAddress(this.#server.folder);
+    const status = {
+      podIP: address,
+      podIPs: [{ ip: address }],
+      hostIP: HOST,
+      hostIPs: [{ ip: HOST }],
+      startTime: new Date().toISOString().replace(/\.\d+/, ""),
+    };
+    const object = { ...bound, status: { ...bound.status, ...status } } as PodObject;
+    const { uid, namespace } = object.metadata;
+    await this.#say(object, { ...status, phase: "Pending" });
+    const pod = await startPod(object, {
+      folder: this.#folder,
+      objects: await this.#mountable(object),
+      tokens: await tokensOf(this.#server, object),
+      resolver: this.#resolver(namespace!),
+      programs: this.#programs.get(uid) ?? {},
+      logs: Object.fromEntries(
+        Object.entries(this.#logs).map(([name, file]) => [name, join(this.#server.folder, file)]),
+      ),
+    });
+    const ready = ["Initialized", "ContainersReady", "Ready", "PodScheduled"];
+    await this.#say(object, {
+      phase: "Running",
+      conditions: ready.map((type) => ({ type, status: "True" })),
+      containerStatuses: statusesOf(object.spec.containers),
+      initContainerStatuses: statusesOf(object.spec.initContainers),
+    });
+    this.#known.get(uid)!.pod = pod;
+    return pod;
+  }
+
+  async #end({ started }: Known, graceS: number): Promise<void> {
+    const pod = await started.catch(() => undefined);
+    if (pod === undefined) return;
+    await pod.terminate(graceS * 1000);
+    await this.#remove(pod.object);
+  }
+
+  /** The ConfigMaps of a Pod's namespace, once all that it mounts are there: istiod makes one for each. */
+  async #mountable(object: PodObject): Promise<KubernetesObject[]> {
+    const deadline = Date.now() + RUNNING_MS;
+    for (;;) {
+      const objects = [...this.#configMaps.values()];
+      const missing = missingFrom(object, objects);
+      if (missing.length === 0) return objects;
+      if (Date.now() > deadline) throw new Error(`${object.metadata.name}: there is no ${missing}`);
+      await sleep(LOOK_MS);
+    }
+  }
+
+  #changed(type: string, object: Json): void {
+    const configMap = { ...object, apiVersion: "v1", kind: "ConfigMap" } as KubernetesObject;
+    if (type === "DELETED") this.#configMaps.delete(idOf(configMap));
+    else this.#configMaps.set(idOf(configMap), configMap);
+    for (const { pod } of this.#known.values()) {
+      if (pod === undefined || pod.object.metadata.namespace !== object.metadata.namespace)
+        continue;
+      updateConfigMaps(pod.object, volumesFolder(this.#folder, pod.object), [configMap]);
+    }
+  }
+
+  async #say({ metadata }: PodObject, status: Json): Promise<void> {
+    const { namespace, name } = metadata;
+    try {
+      await this.#server.client.merge(`/api/v1/namespaces/${namespace}/pods/${name}/status`, {
+        status,
+      });
+    } catch (error) {
+      // It may have been deleted meanwhile.
+      if (!(error instanceof ApiError && error.status === GONE)) throw error;
+    }
+  }
+
+  async #remove({ metadata }: PodObject): Promise<void> {
+    const { namespace, name } = metadata;
+    try {
+      const path = `/api/v1/namespaces/${namespace}/pods/${name}`;
+      await this.#server.client.delete(`${path}?gracePeriodSeconds=0`);
+    } catch (error) {
+      if (!(error instanceof ApiError && error.status === GONE)) throw error;
+    }
+  }
+
+  #resolver(namespace: string): string {
+    const file = join(this.#folder, `resolv.conf-${namespace}`);
+    writeFileSync(file, resolverFile(namespace));
+    return file;
+  }
+}
+
+/** A kubelet at work, for a node of this name. */
+export async function startKubelet(
+  server: ApiServer,
+  node: string,
+  options: KubeletOptions = {},
+): Promise<Kubelet> {
+  const kubelet = new Kubelet(server, node, options);
+  await kubelet.start();
+  return kubelet;
+}
+
+// What kubectl shows of containers, and asks for before it runs a command in one.
+function statusesOf(containers: Json[] = []): Json[] {
+  return containers.map(({ name, image, restartPolicy }) => ({
+    name,
+    image,
+    imageID: "",
+    ready: true,
+    started: true,
+    restartCount: 0,
+    state:
+      // An init container that does not stay has done its work.
+      name === "istio-init" && restartPolicy === undefined
+        ? { terminated: { exitCode: 0, reason: "Completed" } }
+        : { running: {} },
+  }));
+}
