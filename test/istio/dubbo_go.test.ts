@@ -53,14 +53,14 @@ describe("dubbo-go through sidecars configured by istiod", SUITE, () => {
     assert.deepEqual(report.failures, []);
 
     const sent = seriesOf(report);
-    awaitSame(() => seriesAt([consumer]), sent);
+    await awaitSame(() => seriesAt([consumer]), sent);
     // dubbo_proxy closes a provider's connection behind each oneway call; what the provider's side
     // sees of those is chance.
     const users = (series: Series) => part(series, /User/, "twoway");
     const userPods = USER_PODS.map((name) => mesh.pod(name));
-    awaitSame(async () => users(await seriesAt(userPods)), atProvider(users(sent)));
+    await awaitSame(async () => users(await seriesAt(userPods)), atProvider(users(sent)));
     const orders = atProvider(part(sent, /Order/));
-    awaitSame(() => seriesAt([mesh.pod("order-provider-blue")]), orders);
+    await awaitSame(() => seriesAt([mesh.pod("order-provider-blue")]), orders);
   });
 });
 

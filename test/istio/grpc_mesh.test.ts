@@ -70,7 +70,7 @@ describe("gRPC through Istio", SUITE, () => {
     for (let i = 0; i < CALLS; i++) {
       const { status, body } = await demo(`caller-${i}`);
       assert.equal(status, 200);
-      assert.equal(body.message, `Hello caller-${i}, this is meshb-0.`);
+      assert.equal(body.message, `Hello caller-${i}, this is ${mesh.pod("meshb").name}.`);
       ids.push(body.headers["x-request-id"]);
     }
     const { address } = mesh.pod("meshb");
@@ -145,7 +145,7 @@ describe("gRPC through Istio", SUITE, () => {
       await upstreamsAre([`${address}:${PORT}`]);
       const answer = await demo("static");
       assert.equal(answer.status, 200, answer.body.error);
-      assert.equal(answer.body.message, "Hello static, this is meshb-0.");
+      assert.equal(answer.body.message, `Hello static, this is ${mesh.pod("meshb").name}.`);
       // Nothing says that there is a sidecar at this address: the call comes without mutual TLS.
       const [arrived] = await logOf("meshb", [answer.body.headers["x-request-id"]]);
       assert.deepEqual(

@@ -58,7 +58,7 @@ describe("the filter and mutual TLS", SUITE, () => {
   test("plain connections are let in and counted, as PERMISSIVE is the default", async () => {
     assert.equal(await callFromOutside(), "OK");
     atProvider.and(callsOverOneConnection(1));
-    awaitSeries(mesh.pod("user-provider-blue"), atProvider);
+    await awaitSeries(mesh.pod("user-provider-blue"), atProvider);
   });
 
   test("with STRICT the sidecars' own connections are, and plain ones are not", async () => {
@@ -71,7 +71,7 @@ describe("the filter and mutual TLS", SUITE, () => {
     );
     assert.notEqual(await callFromOutside(), "OK");
     atProvider.and(callsOverOneConnection(CALLS));
-    awaitSeries(mesh.pod("user-provider-blue"), atProvider);
+    await awaitSeries(mesh.pod("user-provider-blue"), atProvider);
     assert.deepEqual((await stateOf(mesh.pod("user-provider-blue"))).problems, []);
   });
 
@@ -82,12 +82,12 @@ describe("the filter and mutual TLS", SUITE, () => {
     for (const outcome of outcomes) assert.match(outcome, /^failed/);
     // Envoy's RBAC filter refuses with the first bytes, so that the filter behind it sees none.
     atProvider.connections(outcomes.length).unused("local", outcomes.length);
-    awaitSeries(mesh.pod("user-provider-blue"), atProvider);
+    await awaitSeries(mesh.pod("user-provider-blue"), atProvider);
     await mesh.remove(DENY);
     await mesh.istiod.settled();
     assert.deepEqual(await callTimes(mesh.pod("comsumer-blue"), { dubbo: BY_NAME }, 1), [BLUE]);
     atProvider.and(callsOverOneConnection(1));
-    awaitSeries(mesh.pod("user-provider-blue"), atProvider);
+    await awaitSeries(mesh.pod("user-provider-blue"), atProvider);
   });
 
   /** A call from outside of the mesh, without a sidecar: "OK", or what went wrong. */

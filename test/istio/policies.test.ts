@@ -68,7 +68,7 @@ describe("policies by the caller's certificate", SUITE, () => {
         .and(answered(SET_USER, 2))
         .add("shadow_refused_requests_total", { ...GET_USER, ...NOT_ALLOWED }, 3)
         .add("shadow_refused_requests_total", { ...SET_USER, ...NOT_ALLOWED }, 2);
-      awaitSeries(provider, atProvider);
+      await awaitSeries(provider, atProvider);
     };
     await withRecipe(mesh, provider, RECIPE, body, notInForce);
   });
@@ -85,7 +85,7 @@ describe("policies by the caller's certificate", SUITE, () => {
         .and(answered(GET_USER, 3))
         .and(refused(GET_USER, 3))
         .and(refused(SET_USER, 3));
-      awaitSeries(provider, atProvider);
+      await awaitSeries(provider, atProvider);
     });
   });
 
@@ -124,10 +124,10 @@ describe("policies by the caller's certificate", SUITE, () => {
     const both = [provider, ...(await mesh.run("user-provider-green"))];
     await withRecipe(mesh, provider, RECIPE, async () => {
       const before = await countedBy(both);
-      assert.match(String((await ask(consumer, "/GetUserDubbo?id=1")).podName), /^user-provider-/);
+      assert.match((await ask(consumer, "/GetUserDubbo?id=1")).deployment, /^user-provider-/);
       await assert.rejects(ask(consumer, "/SetUserDubbo?id=1&name=x"), TOLD);
       // Refused, and the connection goes on.
-      assert.match(String((await ask(consumer, "/GetUserDubbo?id=1")).podName), /^user-provider-/);
+      assert.match((await ask(consumer, "/GetUserDubbo?id=1")).deployment, /^user-provider-/);
       // dubbo_proxy has connections as it needs them; of the calls all are counted.
       const expected = [before[0]! + 3, before[1]! + 3, before[2]! + 1];
       await eventually("counted", async () => isDeepStrictEqual(await countedBy(both), expected));

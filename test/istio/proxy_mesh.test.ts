@@ -3,9 +3,7 @@
 // in more detail is shown on one machine in test/e2e/proxy_mesh/proxy_mesh.test.ts.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { after, before, describe, test, type TestContext } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Json } from "../../harness/envoy_config.ts";
 import { CLUSTER, healthCheckPatch } from "../../demo/proxy_mesh/topology.ts";
 import { startLoad, type Load } from "../e2e/call_load.ts";
@@ -18,17 +16,16 @@ import { faultsByHost } from "./lab/upstreams.ts";
 
 const SUITE = { timeout: 300_000 };
 const PROVIDER = "dubbo-samples-mesh-provider";
-const OTHER = `${PROVIDER}-other`;
 const CONSUMER = "dubbo-samples-mesh-consumer";
 const SERVICE = `${PROVIDER}.dubbo-demo.svc.cluster.local`;
 const PORT = 50052;
-const BOTH = [`${PROVIDER}-0`, `${OTHER}-0`];
 const HEALTH_CHECK_FILTER = "envoy.filters.http.health_check";
 const FAILED = "failed_active_health_check";
 // The longest time between two checks is 16 s: 10 s on the edge, 1 s and 50 % of jitter.
 const CHECKED_MS = 60_000;
 const LOAD_MS = 60_000;
-const GONE_MS = 60_000;
+const GONE_S = 60;
+const NAMESPACE = "dubbo-demo";
 const ASK_MS = 30_000;
 const CALLERS = 2;
 const SOME = 40;
@@ -48,15 +45,17 @@ const NO_RETRIES: KubernetesObject = {
 
 describe("proxy-mesh in Istio", SUITE, () => {
   let mesh: Mesh;
+  let first: Pod;
+  let other: Pod;
+  let both: string[];
 
   before(async () => {
     mesh = await startMesh({ objects: await kustomized("manifests/proxy-mesh") });
-    // The lab runs one pod of each Deployment; this is the other replica.
-    const second = structuredClone(mesh.object("Deployment", PROVIDER));
-    second.metadata.name = OTHER;
-    await mesh.apply(second, NO_RETRIES);
-    await mesh.run(PROVIDER, OTHER, CONSUMER);
-    for (const name of [PROVIDER, OTHER]) await isIn(name);
+    await mesh.apply(NO_RETRIES);
+    await mesh.run(PROVIDER, PROVIDER, CONSUMER);
+    [first, other] = mesh.pods(PROVIDER) as [Pod, Pod];
+    both = [first.name, other.name];
+    for (const pod of [first, other]) await isIn(pod);
   });
   after(() => mesh?.stop());
 
@@ -94,12 +93,12 @@ describe("proxy-mesh in Istio", SUITE, () => {
   });
 
   test("nobody else's clusters have one", async () => {
-    const other = await stateOf(mesh.pod(PROVIDER));
-    assert.ok(other.clusters.has(CLUSTER), "the provider's sidecar has the cluster too");
+    const provider = await stateOf(first);
+    assert.ok(provider.clusters.has(CLUSTER), "the provider's sidecar has the cluster too");
     const consumer = await stateOf(mesh.pod(CONSUMER));
     consumer.clusters.delete(CLUSTER);
     for (const { name, health_checks } of [
-      ...other.clusters.values(),
+      ...provider.clusters.values(),
       ...consumer.clusters.values(),
     ]) {
       assert.equal(health_checks, undefined, name);
@@ -107,8 +106,9 @@ describe("proxy-mesh in Istio", SUITE, () => {
   });
 
   test("each provider's sidecar has the filter that fails health checks, on its port", async () => {
-    for (const name of [PROVIDER, OTHER]) {
-      const { listeners, problems } = await stateOf(mesh.pod(name));
+    for (const pod of [first, other]) {
+      const { name } = pod;
+      const { listeners, problems } = await stateOf(pod);
       assert.deepEqual(problems, [], name);
       const chains: Json[] = listeners.get("virtualInbound")?.filter_chains ?? [];
       const first = (chain: Json) =>
@@ -122,49 +122,53 @@ describe("proxy-mesh in Istio", SUITE, () => {
 
   test("NOT_SERVING takes a provider out of the load balancing, SERVING brings it back", async (t) => {
     const load = startCalls(t);
-    await load.answeredBy(BOTH, SOME, LOAD_MS);
-    await say(PROVIDER, "NOT_SERVING");
-    await isOut(PROVIDER);
-    await load.answeredBy([`${OTHER}-0`], SOME, LOAD_MS);
+    await load.answeredBy(both, SOME, LOAD_MS);
+    await say(first, "NOT_SERVING");
+    await isOut(first);
+    await load.answeredBy([other.name], SOME, LOAD_MS);
 
-    await say(PROVIDER, "SERVING");
-    await isIn(PROVIDER);
-    await load.answeredBy(BOTH, SOME, LOAD_MS);
+    await say(first, "SERVING");
+    await isIn(first);
+    await load.answeredBy(both, SOME, LOAD_MS);
     await load.stop();
   });
 
   test("/healthcheck/fail takes one out, /healthcheck/ok brings it back: no call fails", async (t) => {
     const load = startCalls(t);
-    await load.answeredBy(BOTH, SOME, LOAD_MS);
-    await mesh.pod(PROVIDER).admin("healthcheck/fail", "POST");
-    await isOut(PROVIDER);
-    await load.answeredBy([`${OTHER}-0`], SOME, LOAD_MS);
+    await load.answeredBy(both, SOME, LOAD_MS);
+    await first.admin("healthcheck/fail", "POST");
+    await isOut(first);
+    await load.answeredBy([other.name], SOME, LOAD_MS);
 
-    await mesh.pod(PROVIDER).admin("healthcheck/ok", "POST");
-    await isIn(PROVIDER);
-    await load.answeredBy(BOTH, SOME, LOAD_MS);
+    await first.admin("healthcheck/ok", "POST");
+    await isIn(first);
+    await load.answeredBy(both, SOME, LOAD_MS);
     await load.stop();
   });
 
-  // Last: the pod does not come back.
-  test("a pod is deleted: its preStop hook, the end of its sidecar, its own end; no call fails", async (t) => {
-    const pod = mesh.pod(OTHER);
+  // Last: what comes in its place finds no room.
+  test("a pod is deleted: its preStop hooks, its own end, the end of its sidecar; no call fails", async (t) => {
     const load = startCalls(t);
-    await load.answeredBy(BOTH, SOME, LOAD_MS);
-    // The kubelet does these two at once. The agent then gives its Envoy five seconds, in which the hook
-    // has to have told the consumer's.
-    const hook = pod.start({ name: `preStop of ${OTHER}`, command: preStopOf(pod) });
-    t.after(() => hook.stop());
-    endSidecar(pod);
-    await isOut(OTHER);
-    await load.answeredBy([`${PROVIDER}-0`], SOME, LOAD_MS);
+    await load.answeredBy(both, SOME, LOAD_MS);
+    await mesh.kubectl("-n", NAMESPACE, "delete", "pod", other.name, "--wait=false");
+    await isOut(other);
+    await load.answeredBy([first.name], SOME, LOAD_MS);
 
-    await within(pod.proxy!.ended);
-    assert.match(pod.proxy!.log, /Graceful termination period complete/);
-    assert.equal(await within(hook.ended), "exit code 0");
-    assert.equal(hook.log, "", "what the hook has to complain about");
-    assert.equal(await pod.applications[0]!.stop(), "exit code 0");
-    await load.answeredBy([`${PROVIDER}-0`], SOME, LOAD_MS);
+    const wait = ["wait", "--for=delete", `pod/${other.name}`, `--timeout=${GONE_S}s`];
+    await mesh.kubectl("-n", NAMESPACE, ...wait);
+    // The application's and the sidecar's own; whatever they write is a complaint.
+    assert.deepEqual(
+      other.hooks.map(({ end, log }) => [end, log]),
+      [
+        ["exit code 0", ""],
+        ["exit code 0", ""],
+      ],
+    );
+    assert.deepEqual(
+      [...other.applications, other.proxy!].map(({ end }) => end),
+      ["exit code 0", "exit code 0"],
+    );
+    await load.answeredBy([first.name], SOME, LOAD_MS);
     await load.stop();
   });
 
@@ -185,43 +189,28 @@ describe("proxy-mesh in Istio", SUITE, () => {
     });
   }
 
-  async function isIn(name: string): Promise<void> {
-    await isSeen(`using ${name}`, async () => (await faults(name))?.length === 0);
+  async function isIn(pod: Pod): Promise<void> {
+    await isSeen(`using ${pod.name}`, async () => (await faults(pod))?.length === 0);
   }
 
-  async function isOut(name: string): Promise<void> {
-    await isSeen(`without ${name}`, async () => (await faults(name))?.includes(FAILED) === true);
+  async function isOut(pod: Pod): Promise<void> {
+    await isSeen(`without ${pod.name}`, async () => (await faults(pod))?.includes(FAILED) === true);
   }
 
   async function isSeen(what: string, holds: () => Promise<boolean>): Promise<void> {
     await mesh.pod(CONSUMER).proxy!.waitUntil(what, CHECKED_MS, holds);
   }
 
-  async function faults(name: string): Promise<string[] | undefined> {
+  async function faults({ address }: Pod): Promise<string[] | undefined> {
     const hosts = await faultsByHost(mesh.pod(CONSUMER), CLUSTER);
-    return hosts.get(`${mesh.pod(name).address}:${PORT}`);
+    return hosts.get(`${address}:${PORT}`);
   }
 
   /** Turns the switch of a provider's health, from inside of its pod. */
-  async function say(name: string, status: string): Promise<void> {
-    await post(mesh.pod(name), `http://127.0.0.1:22222/health?status=${status}`);
+  async function say(pod: Pod, status: string): Promise<void> {
+    await post(pod, `http://127.0.0.1:22222/health?status=${status}`);
   }
 });
-
-/**
- * SIGTERM to Istio's agent alone, as the kubelet sends it: to a container's first process. The agent has
- * Envoy drain for some seconds.
- */
-function endSidecar(pod: Pod): void {
-  const parent = pod.proxy!.pid!;
-  const children = readFileSync(`/proc/${parent}/task/${parent}/children`, "utf8")
-    .trim()
-    .split(" ");
-  const commandOf = (pid: string) => readFileSync(`/proc/${pid}/comm`, "utf8").trim();
-  const agents = children.filter((pid) => commandOf(pid) === "pilot-agent");
-  assert.equal(agents.length, 1, `${children.map(commandOf)}`);
-  process.kill(Number(agents[0]), "SIGTERM");
-}
 
 /** Rejects where it is not answered with 200. */
 async function post(pod: Pod, url: string): Promise<void> {
@@ -229,18 +218,4 @@ async function post(pod: Pod, url: string): Promise<void> {
     if (status !== 200) throw new Error(String(status));
   });`;
   await pod.run({ name: `POST ${url}`, command: [process.execPath, "-e", program] });
-}
-
-/** The command that Kubernetes runs in the application's container before it ends it. */
-function preStopOf(pod: Pod): string[] {
-  const containers: Json[] = pod.object.spec.containers;
-  const application = containers.find(({ name }) => name === PROVIDER);
-  return application?.lifecycle.preStop.exec.command as string[];
-}
-
-async function within<Value>(promise: Promise<Value>): Promise<Value> {
-  const late = sleep(GONE_MS, undefined, { ref: false }).then(() => {
-    throw new Error(`not ended in ${GONE_MS} ms`);
-  });
-  return Promise.race([promise, late]);
 }

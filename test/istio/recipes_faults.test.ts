@@ -8,13 +8,13 @@ import { counted } from "./lab/chance.ts";
 import { eventually } from "./lab/eventually.ts";
 import type { KubernetesObject } from "./lab/kubernetes.ts";
 import type { Mesh } from "./lab/mesh.ts";
-import { askPoc, GATEWAY, POC_SERVICE, podsOf, startPoc } from "./lab/poc.ts";
+import { askPoc, GATEWAY, POC_SERVICE, deploymentsOf, startPoc } from "./lab/poc.ts";
 import type { Pod } from "./lab/pod.ts";
 import { clusterOf, inFlight, statOf, withRecipe } from "./lab/recipe.ts";
 
 const SUITE = { timeout: 240_000 };
-const V1 = "poc-service-v1-0";
-const V3 = "poc-service-v3-0";
+const V1 = "poc-service-v1";
+const V3 = "poc-service-v3";
 const JASON = { headers: { "end-user": "jason" } };
 /** What V3 fails with when it is asked to, the others not. */
 const FAILING = { path: "/service?at=poc-service-v3&status=500" };
@@ -40,7 +40,7 @@ describe("recipes for faults", SUITE, () => {
         const { status, service } = await askPoc(gateway, { headers });
         assert.deepEqual({ status, service }, { status: 503, service: "fault filter abort" });
       }
-      assert.deepEqual(Object.keys(counted(await podsOf(gateway, 30))).sort(), [V1, V3]);
+      assert.deepEqual(Object.keys(counted(await deploymentsOf(gateway, 30))).sort(), [V1, V3]);
       assert.doesNotMatch(logs(), /aborted-/, "poc-service has never heard of them");
     });
   });
@@ -50,7 +50,7 @@ describe("recipes for faults", SUITE, () => {
       const start = performance.now();
       let jasonIsAnswered = false;
       const delayed = askPoc(gateway, JASON).finally(() => (jasonIsAnswered = true));
-      await podsOf(gateway, 10);
+      await deploymentsOf(gateway, 10);
       assert.equal(jasonIsAnswered, false, "others are answered before");
       const { status, service } = await delayed;
       const took = performance.now() - start;
@@ -77,7 +77,7 @@ describe("recipes for faults", SUITE, () => {
       }
       assert.equal((await statOf(gateway, ACTIVE_OVERFLOW)) - before, 9);
       assert.equal((await slow).status, 200);
-      await podsOf(gateway, 10);
+      await deploymentsOf(gateway, 10);
     });
   });
 
@@ -102,7 +102,7 @@ describe("recipes for faults", SUITE, () => {
       assert.ok((await untilEjected()) >= 3);
       assert.equal(await ejected(), 1);
       // It fails no more, but how would anybody know.
-      assert.deepEqual(counted(await podsOf(gateway, 40)), { [V1]: 40 });
+      assert.deepEqual(counted(await deploymentsOf(gateway, 40)), { [V1]: 40 });
     });
   });
 
@@ -114,7 +114,7 @@ describe("recipes for faults", SUITE, () => {
       async () => {
         assert.ok((await untilEjected()) >= 3);
         await eventually("none left out", async () => (await ejected()) === 0);
-        assert.deepEqual(Object.keys(counted(await podsOf(gateway, 40))).sort(), [V1, V3]);
+        assert.deepEqual(Object.keys(counted(await deploymentsOf(gateway, 40))).sort(), [V1, V3]);
       },
       withShortEjection,
     );

@@ -7,23 +7,12 @@ import { assertLikely, counted, likely } from "./lab/chance.ts";
 import { eventually } from "./lab/eventually.ts";
 import { askInside, useSourceAddress } from "./lab/inside.ts";
 import type { Mesh } from "./lab/mesh.ts";
-import {
-  askPoc,
-  GATEWAY,
-  POC_SERVICE,
-  podsOf,
-  replicaOf,
-  startPoc,
-  type PocQuestion,
-} from "./lab/poc.ts";
+import { askPoc, GATEWAY, POC_SERVICE, podsOf, startPoc, type PocQuestion } from "./lab/poc.ts";
 import type { Pod } from "./lab/pod.ts";
 import { clusterOf, inFlight, withRecipe } from "./lab/recipe.ts";
 
 const SUITE = { timeout: 240_000 };
-const V1 = ["poc-service-v1-0", "poc-service-v1-2-0"];
-const V2 = ["poc-service-v2-0", "poc-service-v2-2-0"];
-const ALL = [...V1, ...V2];
-const BUSY = V2[1]!;
+const [ONE, TWO] = ["poc-service-v1", "poc-service-v2"] as const;
 const CALLS = 200;
 /** Different keys: that all of them meet the same of four pods by chance is one case in 4^15. */
 const NAMES = Array.from({ length: 16 }, (_, i) => `name-${i}`);
@@ -35,14 +24,17 @@ const SERVICE = { host: "poc-service", port: 80, path: "/service" };
 describe("recipes for load balancing", SUITE, () => {
   let mesh: Mesh;
   let gateway: Pod;
+  /** Names of the pods. */
+  let v1: string[];
+  let v2: string[];
+  let all: string[];
 
   before(async () => {
-    mesh = await startPoc([GATEWAY, "poc-service-v1", "poc-service-v2", "poc-data-v1"]);
-    for (const version of ["v1", "v2"]) {
-      await mesh.apply(replicaOf(mesh.object("Deployment", `poc-service-${version}`)));
-    }
-    await mesh.run("poc-service-v1-2", "poc-service-v2-2");
+    // Both replicas of both versions.
+    mesh = await startPoc([GATEWAY, ONE, ONE, TWO, TWO, "poc-data-v1"]);
     gateway = mesh.pod(GATEWAY);
+    [v1, v2] = [namesOf(ONE), namesOf(TWO)];
+    all = [...v1, ...v2].sort();
   });
   after(() => mesh?.stop());
 
@@ -50,7 +42,7 @@ describe("recipes for load balancing", SUITE, () => {
     await withRecipe(mesh, gateway, "lb-round-robin", async () => {
       assert.equal(await policy(), "ROUND_ROBIN");
       const met = counted(await podsOf(gateway, 80));
-      assert.deepEqual(Object.keys(met).sort(), ALL);
+      assert.deepEqual(Object.keys(met).sort(), all);
       // Each of the sidecar's two workers takes its own turns, and may stop anywhere in them.
       for (const [pod, count] of Object.entries(met)) {
         assert.ok(Math.abs(count - 20) <= 2, `${pod} ${count} times`);
@@ -62,7 +54,7 @@ describe("recipes for load balancing", SUITE, () => {
     await withRecipe(mesh, gateway, "lb-random", async () => {
       assert.equal(await policy(), "RANDOM");
       const pods = await podsOf(gateway, 80);
-      assert.deepEqual(Object.keys(counted(pods)).sort(), ALL);
+      assert.deepEqual(Object.keys(counted(pods)).sort(), all);
       const twice = pods.filter((pod, i) => pod === pods[i - 1]).length;
       // By chance one in four; in turns none would be.
       assertLikely(twice, pods.length - 1, 1 / 4);
@@ -73,20 +65,21 @@ describe("recipes for load balancing", SUITE, () => {
     await withRecipe(mesh, gateway, "lb-least-request", async () => {
       assert.equal(await policy(), "LEAST_REQUEST");
       let calling = true;
+      const busy = mesh.pod(TWO).name;
       // Each asks again and again, and comes to rest at that pod. Not all for the same time, so that
       // it is never idle.
       const keepers = [1700, 2100, 2600, 3200].map(async (delay) => {
-        while (calling) await askPoc(gateway, { path: `/service?at=${BUSY}&delay=${delay}` });
+        while (calling) await askPoc(gateway, { path: `/service?at=${busy}&delay=${delay}` });
       });
       try {
-        const pod = mesh.pod(BUSY.replace(/-0$/, ""));
+        const pod = mesh.pod(TWO);
         await eventually("the pod is busy", async () => (await inFlight(gateway, pod)) >= 3);
         const met = counted(await podsOf(gateway, CALLS));
         // Only if both of the two that it chooses between are this one, which is one case in 16;
         // some more, for the moments when it is not the busiest. Else it would be one in four.
         const { most } = likely(CALLS, 1 / 10);
-        assert.ok((met[BUSY] ?? 0) <= most, `${met[BUSY]} of ${CALLS}, at most ${most}`);
-        assert.deepEqual(Object.keys({ [BUSY]: 0, ...met }).sort(), ALL);
+        assert.ok((met[busy] ?? 0) <= most, `${met[busy]} of ${CALLS}, at most ${most}`);
+        assert.deepEqual(Object.keys({ [busy]: 0, ...met }).sort(), all);
       } finally {
         calling = false;
         await Promise.all(keepers);
@@ -95,8 +88,7 @@ describe("recipes for load balancing", SUITE, () => {
   });
 
   test("lb-passthrough: to the Service's own address; a pod for each connection", async (t) => {
-    const deployments = ["poc-service-v1", "poc-service-v2"];
-    const service = await mesh.serve("poc-service", ...deployments);
+    const service = await mesh.serve("poc-service", ONE, TWO);
     t.after(() => service.close());
     await withRecipe(mesh, gateway, "lb-passthrough", async () => {
       const { type, lb_policy } = await clusterOf(gateway, POC_SERVICE);
@@ -104,7 +96,7 @@ describe("recipes for load balancing", SUITE, () => {
         { type, lb_policy },
         { type: "ORIGINAL_DST", lb_policy: "CLUSTER_PROVIDED" },
       );
-      for (const pod of ["poc-service-v1-0", "poc-service-v2-0", "poc-service-v1-0"]) {
+      for (const pod of [ONE, TWO, ONE].map((name) => mesh.pod(name).name)) {
         await eventually(`a connection to ${pod}`, async () => {
           service.cut();
           return (await askPoc(gateway)).pod === pod;
@@ -124,7 +116,7 @@ describe("recipes for load balancing", SUITE, () => {
       const pods = await podsByName((name) => ({ headers: { "end-user": name } }));
       assert.ok(new Set(pods.values()).size > 1, "different values, different pods");
       const without = new Set(await podsOf(gateway, 60));
-      assert.deepEqual([...without].sort(), ALL, "without the header to any pod");
+      assert.deepEqual([...without].sort(), all, "without the header to any pod");
     });
   });
 
@@ -156,13 +148,13 @@ describe("recipes for load balancing", SUITE, () => {
       for (const name of NAMES) {
         // That not one of them goes to version 2 is one case in 2^20.
         const pods = await podsOf(gateway, 20, { headers: { "end-user": name } });
-        const one = pods.filter((pod) => V1.includes(pod));
-        assert.ok(Math.abs(one.filter((pod) => pod === V1[0]).length - one.length / 2) <= 2);
-        const two = [...new Set(pods.filter((pod) => V2.includes(pod)))];
+        const one = pods.filter((pod) => v1.includes(pod));
+        assert.ok(Math.abs(one.filter((pod) => pod === v1[0]).length - one.length / 2) <= 2);
+        const two = [...new Set(pods.filter((pod) => v2.includes(pod)))];
         assert.equal(two.length, 1, `one pod of version 2 for ${name}: ${two}`);
         met.add(two[0]!);
       }
-      assert.deepEqual([...met].sort(), V2);
+      assert.deepEqual([...met].sort(), v2);
     });
   });
 
@@ -182,6 +174,13 @@ describe("recipes for load balancing", SUITE, () => {
       assert.ok(met.size > 1, `different addresses, different pods: ${[...met]}`);
     });
   });
+
+  function namesOf(deployment: string): string[] {
+    return mesh
+      .pods(deployment)
+      .map(({ name }) => name)
+      .sort();
+  }
 
   /** The load balancing of a cluster; what stands nowhere is Envoy's default. */
   async function policy(subset?: string): Promise<string> {

@@ -17,8 +17,8 @@ import { startMesh, type Mesh } from "./lab/mesh.ts";
 import { awaitSeries, seriesOf } from "./lab/series.ts";
 
 const SUITE = { timeout: 240_000 };
-const BLUE = "grpc-server-blue-0";
-const GREEN = "grpc-server-green-0";
+const BLUE = "grpc-server-blue";
+const GREEN = "grpc-server-green";
 const SERVER = "grpc-server";
 const PORT = 50000;
 const INTERFACE = "com.k8s.User.UserProvider";
@@ -76,7 +76,7 @@ describe("gRPC through sidecars with the HTTP filter", SUITE, () => {
   test("what is no call passes, and is not counted", async () => {
     const consumer = mesh.pod("comsumer-blue");
     for (let i = 0; i < 10; i++) {
-      assert.equal((await ask(consumer, "/userhttp?id=1")).podName, "user-provider-blue");
+      assert.equal((await ask(consumer, "/userhttp?id=1")).deployment, "user-provider-blue");
       await ask(consumer, "/version");
     }
     // On gRPC's own port; the server knows nothing but gRPC.
@@ -89,11 +89,11 @@ describe("gRPC through sidecars with the HTTP filter", SUITE, () => {
   test("calls of /usergrpc are counted on both sides, all of them, and nothing else is", async () => {
     const consumer = mesh.pod("comsumer-blue");
     for (let i = 0; i < CALLS; i++) {
-      assert.equal((await ask(consumer, `/usergrpc?id=${i}`)).podName, BLUE);
+      assert.equal((await ask(consumer, `/usergrpc?id=${i}`)).deployment, BLUE);
     }
     // These are all series there are: so neither what passed in the test before.
-    awaitSeries(consumer, answered("consumer", CALLS));
-    awaitSeries(mesh.pod("grpc-server-blue"), answered("provider", CALLS));
+    await awaitSeries(consumer, answered("consumer", CALLS));
+    await awaitSeries(mesh.pod("grpc-server-blue"), answered("provider", CALLS));
     const [there, here] = [
       await seriesOf(consumer),
       await seriesOf(mesh.pod("grpc-server-blue")),
@@ -151,7 +151,7 @@ describe("gRPC through sidecars with the HTTP filter", SUITE, () => {
       for (let i = 0; i < CALLS; i++) {
         answers.push(await ask(consumer, "/usergrpc", jason), await ask(consumer, "/usergrpc"));
       }
-      return answers.map(({ podName }) => podName);
+      return answers.map(({ deployment }) => deployment);
     };
     const expected = Array.from({ length: CALLS }, () => [GREEN, BLUE]).flat();
     // So many are no chance, as they would be one by one without the rule. The consumer's connection

@@ -2,6 +2,7 @@
 
 import type { ManagedProcess } from "../../../harness/processes.ts";
 import { fromRoot, ROOT } from "../../../harness/repository.ts";
+import { deploymentOf } from "./kubernetes.ts";
 import type { Pod } from "./pod.ts";
 
 /** How to call. */
@@ -22,10 +23,10 @@ export class Calling {
     this.#process = process;
   }
 
-  /** Who has answered each call so far, or "failed" and why. */
+  /** The Deployment whose pod has answered each call so far, or "failed" and why. */
   get outcomes(): string[] {
     // What follows the last line's end is not complete.
-    return this.#process.log.split("\n").slice(0, -1);
+    return this.#process.log.split("\n").slice(0, -1).map(outcomeOf);
   }
 
   /** The calls that were not answered. */
@@ -57,7 +58,11 @@ export async function callTimes(
   count: number,
 ): Promise<string[]> {
   const args = [...argumentsOf(options), "--count", String(count)];
-  return (await pod.run(program(pod, args))).trim().split("\n");
+  return (await pod.run(program(pod, args))).trim().split("\n").map(outcomeOf);
+}
+
+function outcomeOf(line: string): string {
+  return line.startsWith("failed") ? line : deploymentOf(line);
 }
 
 function argumentsOf({ dubbo, fresh, set }: CallingOptions): string[] {

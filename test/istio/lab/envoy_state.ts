@@ -51,9 +51,12 @@ function byName(configs: (Json | undefined)[]): Map<string, Json> {
   return new Map(present.map((config) => [config.name as string, config]));
 }
 
-function problemsOfListener({ name, active_state, warming_state, error_state }: Json): string[] {
+function problemsOfListener(listener: Json): string[] {
+  const { name, active_state, warming_state, draining_state, error_state } = listener;
   const problems: string[] = [];
-  if (active_state === undefined) problems.push(`${name} is not active`);
+  // What istiod has taken away drains, and is still listed.
+  if (active_state === undefined && draining_state === undefined)
+    problems.push(`${name} is not active`);
   if (warming_state !== undefined) problems.push(`${name} is warming`);
   if (error_state !== undefined) problems.push(`${name}: ${error_state.details}`);
   return problems;

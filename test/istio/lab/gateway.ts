@@ -1,9 +1,10 @@
 // Asks the demo's consumer for Dubbo calls, over HTTP and through its own sidecar.
 
+import { deploymentOf } from "./kubernetes.ts";
 import type { Pod } from "./pod.ts";
 
-/** What a service answered: fields of the record, see demo/record.ts. */
-export type Answer = Record<string, unknown>;
+/** What a service answered: fields of the record, see demo/record.ts, and the Deployment whose pod it was. */
+export type Answer = Record<string, unknown> & { deployment: string };
 
 /** How to ask. */
 export interface AskOptions {
@@ -20,5 +21,6 @@ export async function ask(consumer: Pod, path: string, options: AskOptions = {})
   const response = await fetch(`http://${consumer.address}:${PORT}${path}`, { ...options, signal });
   const text = await response.text();
   if (!response.ok) throw new Error(`GET ${path}: ${response.status} ${text}`);
-  return (JSON.parse(text) as { resultMap: Answer }).resultMap;
+  const { resultMap } = JSON.parse(text) as { resultMap: Record<string, unknown> };
+  return { ...resultMap, deployment: deploymentOf(String(resultMap.podName)) };
 }

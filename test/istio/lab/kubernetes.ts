@@ -38,6 +38,11 @@ export function isIstio({ apiVersion }: KubernetesObject): boolean {
   return /\.istio\.io\//.test(apiVersion) && !apiVersion.startsWith("install.");
 }
 
+/** The Deployment whose Pod has this name: what its ReplicaSet and the Pod itself have added is cut off. */
+export function deploymentOf(pod: string): string {
+  return pod.replace(/-[a-z0-9]{6,10}-[a-z0-9]{5}$/, "");
+}
+
 /** Whether labels carry all that a selector asks for; an empty selector selects nothing. */
 export function selects(
   selector: Record<string, string> | undefined,

@@ -47,7 +47,7 @@ export class Mesh {
   #objects: KubernetesObject[] = [];
   /** All that was ever applied, by id. */
   readonly #known = new Map<string, KubernetesObject>();
-  readonly #pods = new Map<string, Pod>();
+  readonly #pods = new Map<string, Pod[]>();
   #files = 0;
 
   constructor(plane: ControlPlane, kubelet: Kubelet) {
@@ -56,7 +56,7 @@ export class Mesh {
     this.istiod = plane.istiod();
   }
 
-  /** Starts a pod of each of these Deployments, all at once; ready and known to all when it resolves. */
+  /** Starts a pod of each of these Deployments, two where one is named twice, all at once; ready and known to all when it resolves. */
   async run(...deployments: string[]): Promise<Pod[]> {
     const pods = await Promise.all(deployments.map((name) => this.start(name)));
     await this.istiod.settled();
@@ -72,7 +72,7 @@ export class Mesh {
       const bound = (uid: string) => this.#kubelet.replace(uid, programs);
       const pod = await this.#kubelet.running(await schedule(server, name, NODE, bound));
       await this.#endpointOf(pod);
-      this.#pods.set(deployment, pod);
+      this.#pods.set(deployment, [...(this.#pods.get(deployment) ?? []), pod]);
       return pod;
     } catch (error) {
       const problems = this.istiod.problems().slice(-SHOWN_PROBLEMS);
@@ -82,9 +82,14 @@ export class Mesh {
 
   /** The running pod of a Deployment; of several, the latest. */
   pod(deployment: string): Pod {
-    const pod = this.#pods.get(deployment);
+    const pod = this.#pods.get(deployment)?.at(-1);
     if (pod === undefined) throw new Error(`no pod of ${deployment} runs`);
     return pod;
+  }
+
+  /** All pods of a Deployment that were started, in that order. */
+  pods(deployment: string): Pod[] {
+    return this.#pods.get(deployment) ?? [];
   }
 
   /** Runs kubectl, as an administrator in the repository's root; gives its standard output. */
@@ -233,6 +238,8 @@ export async function startMesh({ objects, operators }: MeshOptions): Promise<Me
     kubelet = await startKubelet(plane.server, NODE);
     const mesh = new Mesh(plane, kubelet);
     await mesh.apply(...objects);
+    // Else the first proxies would hear of what the mesh before has left.
+    await mesh.istiod.settled();
     return mesh;
   } catch (error) {
     await kubelet?.stop();

@@ -1,7 +1,7 @@
 // The services of manifests/istio-poc in a mesh, and how to ask them through their sidecars.
 
 import { get, type IncomingHttpHeaders } from "node:http";
-import type { KubernetesObject } from "./kubernetes.ts";
+import { deploymentOf } from "./kubernetes.ts";
 import { kustomized } from "./manifests.ts";
 import { startMesh, type Mesh } from "./mesh.ts";
 import type { Pod } from "./pod.ts";
@@ -53,15 +53,6 @@ export async function startPoc(deployments: string[], operators: string[] = []):
   }
 }
 
-/**
- * The Deployment once more under a name with `-2`, in place of its second replica: the lab has one
- * pod for each Deployment.
- */
-export function replicaOf(deployment: KubernetesObject): KubernetesObject {
-  const { metadata } = deployment;
-  return { ...deployment, metadata: { ...metadata, name: `${metadata.name}-2` } };
-}
-
 /** GET of an address; whatever the status, it resolves. Rejects where there is no answer. */
 export function httpGet(
   host: string,
@@ -110,6 +101,15 @@ export async function podsOf(
     pods.push(pod);
   }
   return pods;
+}
+
+/** As `podsOf`, but the Deployments whose pods have answered. */
+export async function deploymentsOf(
+  gateway: Pod,
+  times: number,
+  question: PocQuestion = {},
+): Promise<string[]> {
+  return (await podsOf(gateway, times, question)).map(deploymentOf);
 }
 
 function parsed(text: string): any {

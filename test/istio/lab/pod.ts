@@ -68,6 +68,11 @@ export class Pod {
     this.#sandbox = sandbox;
   }
 
+  /** Its name, which ends with what its ReplicaSet has drawn for it. */
+  get name(): string {
+    return this.object.metadata.name;
+  }
+
   /** Its address. */
   get address(): string {
     return this.object.status.podIP;

@@ -23,7 +23,7 @@ const USERS = { interface: "com.k8s.User.UserProvider", method: "GetUser" };
 export const IMAGE_URL = `oci://${REGISTRY}/${IMAGE}`;
 /** Where consumers call, and who answers. */
 export const BY_NAME = "user-provider:20880";
-export const BLUE = "user-provider-blue-0";
+export const BLUE = "user-provider-blue";
 /** How long a registry may take to have the image. */
 export const PUSH_MS = 30_000;
 
