@@ -70,11 +70,16 @@ export class Istiod {
    * where that does not come true in half a minute.
    */
   async settled(): Promise<void> {
+    let why = "";
     await eventually("settled", async () => {
       const pushes = this.#pushes;
+      why = `${pushes} pushes, ${this.#pushesBefore} before the change`;
       if (pushes <= this.#pushesBefore) return false;
       await sleep(QUIET_MS);
-      return pushes === this.#pushes && (await this.#allHeard());
+      why = `to be heard by ${await this.#unheard()}`;
+      return pushes === this.#pushes && (await this.#unheard()).length === 0;
+    }).catch((error: Error) => {
+      throw new Error(`${error.message}: ${why}`);
     });
   }
 
@@ -96,16 +101,21 @@ export class Istiod {
     return this.#log.split("Push debounce stable").length - 1;
   }
 
-  // Whether each proxy has answered to the last that it was sent, of each kind.
-  async #allHeard(): Promise<boolean> {
+  // The proxies that have not answered yet to the last that they were sent, of each kind.
+  async #unheard(): Promise<string[]> {
     const { url, token } = await (this.#debug ??= this.#debugAccess());
     const signal = AbortSignal.timeout(DEBUG_MS);
     const headers = { authorization: `Bearer ${token}` };
     const response = await fetch(`${url}/debug/syncz`, { signal, headers });
     if (!response.ok) throw new Error(`syncz: ${response.status} ${await response.text()}`);
-    const proxies = (await response.json()) as { resources?: Record<string, Json> }[] | null;
-    const resources = (proxies ?? []).flatMap(({ resources = {} }) => Object.values(resources));
-    return resources.every(({ sent, acked, lastError }) => sent === acked || Boolean(lastError));
+    const proxies = ((await response.json()) ?? []) as Json[];
+    return proxies
+      .filter(({ resources = {} }) =>
+        (Object.values(resources) as Json[]).some(
+          ({ sent, acked, lastError }) => sent !== acked && !lastError,
+        ),
+      )
+      .map((one) => JSON.stringify(one));
   }
 
   async #debugAccess(): Promise<{ url: string; token: string }> {

@@ -30,6 +30,19 @@ const LOOK_MS = 100;
 /** What a Pod gets where nothing else is said. */
 const GRACE_S = 30;
 
+/** Fields that may not be missing, and that nobody here asks for. */
+const NODE_INFO = {
+  architecture: "",
+  bootID: "",
+  containerRuntimeVersion: "",
+  kernelVersion: "",
+  kubeProxyVersion: "",
+  machineID: "",
+  operatingSystem: "linux",
+  osImage: "",
+  systemUUID: "",
+};
+
 interface Known {
   started: Promise<Pod>;
   pod?: Pod;
@@ -108,10 +121,13 @@ export class Kubelet {
     } catch (error) {
       if (!(error instanceof ApiError && error.status === CONFLICT)) throw error;
     }
+    const { gitVersion } = await this.#server.client.get("/version");
     await this.#server.client.merge(`/api/v1/nodes/${this.#node}/status`, {
       status: {
         addresses: [{ type: "InternalIP", address: HOST }],
         conditions: [{ type: "Ready", status: "True", reason: "KubeletReady" }],
+        // The injector goes by it where it chooses between an init container and another one.
+        nodeInfo: { ...NODE_INFO, kubeletVersion: gitVersion },
       },
     });
   }

@@ -14,6 +14,7 @@ const POD_PREFIX = "10.244";
 const PODS_PER_STEP = 250;
 const MOST_PODS = 100 * PODS_PER_STEP;
 const BRIDGE = "mesh0";
+const BRIDGE_ADDRESS = "02:00:0a:f4:00:01";
 /** The bridge, and interfaces of pods; see `connectPod`. */
 const OURS = /^(mesh0|pod\d+-\d+)$/;
 const PREFIX_BITS = 16;
@@ -34,7 +35,8 @@ export async function openNetwork(): Promise<void> {
   }
   await closeNetwork();
   await ip("link", "set", "lo", "up");
-  await ip("link", "add", BRIDGE, "type", "bridge");
+  // Else it takes the least of its ports' addresses, another one when that port goes, and pods send to nobody.
+  await ip("link", "add", BRIDGE, "address", BRIDGE_ADDRESS, "type", "bridge");
   await ip("address", "add", `${HOST}/${PREFIX_BITS}`, "dev", BRIDGE);
   await ip("link", "set", BRIDGE, "up");
 }
