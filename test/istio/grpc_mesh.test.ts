@@ -8,7 +8,7 @@ import { fromRoot } from "../../harness/repository.ts";
 import { loggedRequests, type LoggedRequest } from "./lab/access_log.ts";
 import { stateOf } from "./lab/envoy_state.ts";
 import { eventually } from "./lab/eventually.ts";
-import type { KubernetesObject, PodObject } from "./lab/kubernetes.ts";
+import { sidecarsIn, type KubernetesObject, type PodObject } from "./lab/kubernetes.ts";
 import { kustomized, manifest } from "./lab/manifests.ts";
 import { startMesh, type Mesh } from "./lab/mesh.ts";
 import { faultsByHost } from "./lab/upstreams.ts";
@@ -47,11 +47,15 @@ describe("gRPC through Istio", SUITE, () => {
     assert.equal(defaultConfig.holdApplicationUntilProxyStarts, true);
     for (const name of ["mesha", "meshb"]) {
       const { spec } = mesh.pod(name).object;
-      // Kubernetes starts the next container only after this one's hook has ended.
-      const [first, second] = spec.containers as Json[];
-      assert.equal(first?.name, PROXY);
-      assert.deepEqual(first?.lifecycle?.postStart?.exec?.command, ["pilot-agent", "wait"]);
-      assert.equal(second?.name, name);
+      // At an API server of today a sidecar is an init container that stays: Kubernetes starts the application
+      // once its probe has succeeded, and no hook has to hold it.
+      const [sidecar] = sidecarsIn(mesh.pod(name).object) as [Json];
+      assert.equal(sidecar.name, PROXY);
+      assert.equal(sidecar.startupProbe.httpGet.path, "/healthz/ready");
+      assert.deepEqual(
+        spec.containers.map((container: Json) => container.name),
+        [name],
+      );
       for (const [variable, value] of Object.entries(defaultConfig.proxyMetadata)) {
         assert.equal(variableOf(mesh.pod(name).object, variable), value, variable);
       }
@@ -119,6 +123,8 @@ describe("gRPC through Istio", SUITE, () => {
     await eventually("no address", async () => (await addressesOf(DIALLED)).length === 0);
     assert.equal((await domainsOf(CLUSTER)).includes(address!), false);
 
+    // Its label alone, taken away, brings none back.
+    await mesh.remove(entry);
     await mesh.apply(entry);
     await eventually("an address", async () => (await addressesOf(DIALLED)).length === 1);
     await answersAgain();
@@ -242,7 +248,7 @@ function withTcpPort(entry: KubernetesObject): KubernetesObject {
 }
 
 /** A variable of a pod's sidecar. */
-function variableOf({ spec }: PodObject, variable: string): string | undefined {
-  const proxy = (spec.containers as Json[]).find(({ name }) => name === PROXY);
+function variableOf(pod: PodObject, variable: string): string | undefined {
+  const proxy = sidecarsIn(pod).find(({ name }) => name === PROXY);
   return (proxy?.env as Json[]).find(({ name }) => name === variable)?.value;
 }

@@ -151,7 +151,7 @@ describe("proxy-mesh in Istio", SUITE, () => {
     const load = startCalls(t);
     await load.answeredBy(both, SOME, LOAD_MS);
     await mesh.kubectl("-n", NAMESPACE, "delete", "pod", other.name, "--wait=false");
-    await isOut(other);
+    await isGone(other);
     await load.answeredBy([first.name], SOME, LOAD_MS);
 
     const wait = ["wait", "--for=delete", `pod/${other.name}`, `--timeout=${GONE_S}s`];
@@ -195,6 +195,11 @@ describe("proxy-mesh in Istio", SUITE, () => {
 
   async function isOut(pod: Pod): Promise<void> {
     await isSeen(`without ${pod.name}`, async () => (await faults(pod))?.includes(FAILED) === true);
+  }
+
+  /** It is no endpoint any more, and Envoy keeps it no longer than its checks succeed. */
+  async function isGone(pod: Pod): Promise<void> {
+    await isSeen(`rid of ${pod.name}`, async () => (await faults(pod)) === undefined);
   }
 
   async function isSeen(what: string, holds: () => Promise<boolean>): Promise<void> {
