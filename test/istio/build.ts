@@ -13,7 +13,7 @@ import { goCommand } from "../peers/go_build.ts";
 import { buildIstio, ISTIO_MODULE } from "./go_build.ts";
 import { ISTIO_BUILD } from "./lab/commands.ts";
 
-const OURS = ["./istiod-lab", "./capture", "./bootstrap", "./registry", "./analyze", "./listeners"];
+const OURS = ["./capture", "./bootstrap", "./registry", "./analyze", "./listeners"];
 /** Named as tools in go.mod. */
 const TOOLS = [
   "istio.io/istio/istioctl/cmd/istioctl",

@@ -5,11 +5,13 @@ import assert from "node:assert/strict";
 import { get } from "node:http";
 import { after, before, describe, test } from "node:test";
 import { wasmPlugins, type Json } from "../../harness/envoy_config.ts";
+import { broken, readBreaks } from "../manifests/broken.ts";
 import { readManifests } from "../manifests/manifest_files.ts";
 import { manifestSets } from "../manifests/manifest_sets.ts";
 import { withoutFilter } from "./lab/deployments.ts";
 import { namesWithWasm, stateOf } from "./lab/envoy_state.ts";
 import { isRead } from "./lab/istiod.ts";
+import type { KubernetesObject } from "./lab/kubernetes.ts";
 import { kustomized, manifest } from "./lab/manifests.ts";
 import { startMesh, type Mesh } from "./lab/mesh.ts";
 
@@ -92,6 +94,15 @@ describe("manifests as istiod delivers them", SUITE, () => {
       /^200 .*"podName":"comsumer-blue-\w+-\w+"/s,
     );
     assert.match(await askGateway(address, "other.example.com"), /^404 /);
+  });
+
+  test("an EnvoyFilter with a type that nobody knows is refused at the API server", async () => {
+    const edit = readBreaks().find(({ name }) => name === "type_url_unknown")!;
+    const { object } = broken(readManifests(), edit).find(({ file }) => file === edit.file)!;
+    await assert.rejects(
+      mesh.apply(object as KubernetesObject),
+      /webhook "validation\.istio\.io" denied the request: .*could not resolve Any message type/,
+    );
   });
 
   for (const folder of ["istio-poc", "grpc-mesh", "proxy-mesh"]) {

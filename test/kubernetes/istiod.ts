@@ -108,8 +108,11 @@ async function kubeconfigOf(server: ApiServer, account: string): Promise<string>
   return file;
 }
 
-// istiod writes who signed its certificate into both, and that from now on its word is needed.
-async function isAsked({ client }: ApiServer): Promise<boolean> {
+/**
+ * Whether the server asks istiod about Pods and about Istio's objects, and needs its word: istiod writes both, and who
+ * signed its certificate, into the configuration of its webhooks.
+ */
+export async function isAsked({ client }: ApiServer): Promise<boolean> {
   const [injector, validator] = [await client.get(INJECTOR), await client.get(VALIDATOR)];
   return [...injector.webhooks, ...validator.webhooks].every(
     ({ clientConfig, failurePolicy }) => clientConfig.caBundle && failurePolicy === "Fail",

@@ -11,7 +11,6 @@ export const ISTIO_BUILD = fromRoot("build", "istio");
 
 /** Ours, Istio's and kustomize. */
 export type IstioCommand =
-  | "istiod-lab"
   | "capture"
   | "bootstrap"
   | "registry"

@@ -6,9 +6,10 @@
 
 import { startControllers } from "../../kubernetes/controllers.ts";
 import { startApiServer, ApiServer } from "../../kubernetes/api_server.ts";
+import { isAsked } from "../../kubernetes/istiod.ts";
 import { ClusterDns } from "./cluster_dns.ts";
 import { install, ISTIO_NAMESPACE } from "./installation.ts";
-import { Istiod, isAsked, LOG_OF_ISTIOD } from "./istiod.ts";
+import { Istiod, LOG_OF_ISTIOD } from "./istiod.ts";
 import { startKubelet, type Kubelet } from "./kubelet.ts";
 import { serveService, type ServedService } from "./kube_proxy.ts";
 import { addAddress, API_SERVER, closeNetwork, openNetwork } from "./network.ts";

@@ -33,9 +33,6 @@ const AUDIENCE = "istio-ca";
  * base64 could be: there are certificates in the log.
  */
 const PROBLEM = /Failed to parse|failure during|ACK ERROR/;
-const WEBHOOKS = "/apis/admissionregistration.k8s.io/v1";
-const INJECTOR = `${WEBHOOKS}/mutatingwebhookconfigurations/istio-sidecar-injector`;
-const VALIDATOR = `${WEBHOOKS}/validatingwebhookconfigurations/istio-validator-istio-system`;
 
 /** Whether istiod reads such an object. */
 export function isRead(object: KubernetesObject): boolean {
@@ -127,12 +124,4 @@ export class Istiod {
     });
     return { url: `http://${running!.status.podIP}:${DEBUG_PORT}`, token: status.token };
   }
-}
-
-/** Whether the API server asks istiod about Pods and about Istio's objects, and needs its word. */
-export async function isAsked({ client }: ApiServer): Promise<boolean> {
-  const [injector, validator] = [await client.get(INJECTOR), await client.get(VALIDATOR)];
-  return [...injector.webhooks, ...validator.webhooks].every(
-    ({ clientConfig, failurePolicy }) => clientConfig.caBundle && failurePolicy === "Fail",
-  );
 }
