@@ -173,6 +173,56 @@ describe("a span", () => {
     assert.equal(span!.attributes["rpc.system.name"], "grpc");
   });
 
+  test("is its call's own, whatever calls were told before", () => {
+    const rules = [{ name: "odd", match: { method: { suffix: "1" } } }];
+    const started = start({ otlp: OTLP, spans: ALL }, { routing: { rules } });
+    const connection = started.plugin.connect();
+    const expected: unknown[] = [];
+    let id = 0;
+    const call = (method: string, status: number | undefined, traceparent?: string): void => {
+      const extraAttachments: Record<string, string> = traceparent ? { traceparent } : {};
+      const asked = request({ id: ++id, method, args: ["a".repeat(id)], extraAttachments });
+      connection.downstream(asked);
+      started.clock.advance(BigInt(1000 * id));
+      const answer = response({ id, status: status ?? 20 });
+      if (status !== undefined) connection.upstream(answer);
+      const isError = status !== 20;
+      expected.push({
+        name: `com.k8s.User.UserProvider/${method}`,
+        parent: traceparent === undefined ? "" : SPAN,
+        isError,
+        took: status === undefined ? undefined : [0n, BigInt(1000 * id)],
+        status: { 20: "OK", 70: "SERVICE_ERROR" }[status!],
+        asked: asked.length,
+        got: status === undefined ? undefined : answer.length,
+        rule: method.endsWith("1") ? "odd" : undefined,
+      });
+    };
+    for (const traceparent of [undefined, SAMPLED]) {
+      // More methods than are remembered, and some of them again at once.
+      for (let i = 0; i < 80; i++) call(`M${i}`, i % 3 === 0 ? 70 : 20, traceparent);
+      for (let i = 0; i < 6; i++) call(`M${i % 2}`, i % 4 === 0 ? 70 : 20, traceparent);
+    }
+    for (let i = 0; i < 3; i++) call(`M${i}`, undefined);
+    connection.close("remote");
+    started.clock.advance(SECOND);
+    started.vm.tick();
+    const spans = spansOf(started).sort((a, b) => (a.start < b.start ? -1 : 1));
+    const seen = spans.map(({ name, parentSpanId, isError, start, asked, end, attributes }) => ({
+      name,
+      parent: parentSpanId,
+      isError,
+      took: attributes["dubbo.closed_by"] === undefined ? [asked - start, end - start] : undefined,
+      status: attributes["rpc.response.status_code"],
+      asked: attributes["dubbo.request.bytes"],
+      got: attributes["dubbo.response.bytes"],
+      rule: attributes["dubbo.rule"],
+    }));
+    assert.deepEqual(seen, expected);
+    assert.equal(new Set(spans.map(({ spanId }) => spanId)).size, spans.length);
+    assert.equal(new Set(spans.map(({ traceId }) => traceId)).size, 86 + 1 + 3);
+  });
+
   test("has a name where none of the call's is a label", () => {
     const started = start({ otlp: OTLP, spans: ALL, log: {} }, { metrics: { labels: [] } });
     make(started, [{}]);
