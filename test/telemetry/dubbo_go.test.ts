@@ -5,6 +5,7 @@ import { execFile } from "node:child_process";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
 import { startJaeger, type Jaeger } from "../../harness/collectors.ts";
+import { freePorts } from "../../harness/ports.ts";
 import { startProcess, type ManagedProcess } from "../../harness/processes.ts";
 import { accepts } from "../../harness/readiness.ts";
 import { until } from "../e2e/envoy_setup.ts";
@@ -62,5 +63,12 @@ describe("dubbo-go with its own tracing", LIMIT, () => {
       spans.map(({ parentId }) => parentId),
       [undefined, ...spans.slice(0, -1).map(({ spanId }) => spanId)],
     );
+  });
+
+  test("ends by itself after its lifetime", async () => {
+    const [port] = await freePorts(1);
+    const args = ["-port", `${port}`, "-otlp", `127.0.0.1:${jaeger.otlpPort}`, "-lifetime", "1s"];
+    const mortal = startProcess({ name: "provider", command: go("provider"), args });
+    assert.equal(await mortal.ended, "exit code 0", mortal.log);
   });
 });
