@@ -24,6 +24,7 @@ export interface Step {
 
 const DEMO = "demo/README.md";
 const OWN = "docs/getting-started.md";
+const GUARD = "docs/guard.md";
 const FRONT = "demo/front_proxy/README.md";
 const GRPC_MESH = "demo/grpc_mesh/README.md";
 const ISTIO_POC = "demo/istio_poc/README.md";
@@ -61,6 +62,10 @@ export const SESSIONS: Record<string, Step[]> = {
     { page: OWN, begins: "export PATH", until: [/starting main dispatch loop/] },
     { page: OWN, begins: "curl", shows: [/"success":true/, /^dubbo_requests_total\{.*\} 1$/m] },
   ],
+  "the guard": [
+    { page: GUARD, begins: "npm run build", until: [/:20000/, /:8090/, /main dispatch loop/] },
+    { page: GUARD, begins: "curl", shows: [/"success":true/] },
+  ],
   "front proxy": frontProxy("npm run demo:front-proxy\n"),
   "front proxy with sidecars": frontProxy("npm run demo:front-proxy -- --sidecars"),
   "proxy mesh": [
@@ -84,7 +89,7 @@ export const ELSEWHERE: Record<string, string> = {
     "docs/getting-started.md has the own Envoy; the block of `npm start` is that of the demo",
   "demo/README.md": "`npm start` is the README's; `npm run test:telemetry` runs Jaeger",
   "docs/telemetry.md": "`npm run test:telemetry` runs Jaeger",
-  "docs/guard.md": "the end-to-end tests give Envoy the same line",
+  "docs/guard.md": "the end-to-end tests give Envoy 1.40 the same key",
   "bench/README.md": "measures for minutes",
   "test/fuzz/README.md": "`npm run test:fuzz` runs the fuzzer",
   "test/istio/README.md": "`npm run test:istio` runs them",
