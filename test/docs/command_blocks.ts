@@ -88,6 +88,8 @@ export const ELSEWHERE: Record<string, string> = {
   "README.md":
     "docs/getting-started.md has the own Envoy; the block of `npm start` is that of the demo",
   "demo/README.md": "`npm start` is the README's; `npm run test:telemetry` runs Jaeger",
+  "docs/discovery.md": "`npm run test:registry` runs the program, discovery.yaml and registries",
+  "docs/policies.md": "test/e2e/policy/try.test.ts runs them",
   "docs/telemetry.md": "`npm run test:telemetry` runs Jaeger",
   "docs/guard.md": "the end-to-end tests give Envoy 1.40 the same key",
   "bench/README.md": "measures for minutes",

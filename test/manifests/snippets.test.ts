@@ -27,7 +27,7 @@ const documents = [
 const envoys = [
   "envoy-local.yaml",
   ...readdirSync(fromRoot("docs"))
-    .filter((file) => file.endsWith(".yaml"))
+    .filter((file) => file.endsWith(".yaml") && "admin" in readConfig(fromRoot("docs", file)))
     .map((file) => join("docs", file)),
 ];
 
