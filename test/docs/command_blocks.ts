@@ -90,6 +90,7 @@ export const ELSEWHERE: Record<string, string> = {
   "demo/README.md": "`npm start` is the README's; `npm run test:telemetry` runs Jaeger",
   "docs/discovery.md": "`npm run test:registry` runs the program, discovery.yaml and registries",
   "docs/policies.md": "test/e2e/policy/try.test.ts runs them",
+  "demo/front_proxy/README.md": "test/e2e/front_proxy sends as many requests",
   "docs/telemetry.md": "`npm run test:telemetry` runs Jaeger",
   "docs/guard.md": "the end-to-end tests give Envoy 1.40 the same key",
   "bench/README.md": "measures for minutes",
@@ -102,12 +103,20 @@ export const ELSEWHERE: Record<string, string> = {
 export const NEEDS_A_CLUSTER = /\b(kubectl|istioctl|docker)\b/;
 
 const LEFT_OUT = /(^|\/)(node_modules|build|\.git|\.envoy)(\/|$)/;
+const ANY_FENCE = /^ *```[\s\S]*?^ *```/gm;
+const INDENTED = /^ {4,}(?:curl|npm|node|kubectl|istioctl|docker|envoy|sed|for|while|sleep) .*$/gm;
 const FENCE = /^ *```sh\n([\s\S]*?)^ *```/gm;
 
 /** All pages of the repository, by their path from its root. */
 export const PAGES: readonly string[] = readdirSync(ROOT, { recursive: true, encoding: "utf8" })
   .filter((file) => file.endsWith(".md") && !LEFT_OUT.test(file))
   .sort();
+
+/** Lines of a page that look like commands and stand in no block. */
+export function looseCommands(text: string): string[] {
+  const outside = text.replaceAll(ANY_FENCE, "");
+  return [...outside.matchAll(INDENTED)].map(([line]) => line.trim());
+}
 
 /** The command blocks of a page, in order. */
 export function blocksOf(page: string): Block[] {
