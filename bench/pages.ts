@@ -111,7 +111,7 @@ export const PAGES: Record<string, Page> = {
   "docs/routing.md": (text, figures) => {
     const costs = ["tcp_proxy", "guard", "generic_proxy"];
     return table(text, "", (name) =>
-      name !== "costs, without the filter (µs)"
+      name !== "costs (µs)"
         ? undefined
         : costs.map((chain) => {
             const { median } = value(figures, "pipelined", chain, "cpu");

@@ -106,8 +106,7 @@ const ALERTS: Rule[] = [
     labels: { severity: "warning" },
     annotations: {
       summary: "Dubbo traffic cannot be read: {{ $labels.dubbo_reason }}",
-      description:
-        "Calls go on, but some of them are not counted. docs/troubleshooting.md tells more.",
+      description: "Calls go on, but some of them are not counted. See docs/troubleshooting.md.",
     },
   },
   {

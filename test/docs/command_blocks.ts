@@ -24,6 +24,7 @@ export interface Step {
 
 const DEMO = "demo/README.md";
 const OWN = "docs/getting-started.md";
+const GUARD = "docs/guard.md";
 const FRONT = "demo/front_proxy/README.md";
 const GRPC_MESH = "demo/grpc_mesh/README.md";
 const ISTIO_POC = "demo/istio_poc/README.md";
@@ -61,6 +62,10 @@ export const SESSIONS: Record<string, Step[]> = {
     { page: OWN, begins: "export PATH", until: [/starting main dispatch loop/] },
     { page: OWN, begins: "curl", shows: [/"success":true/, /^dubbo_requests_total\{.*\} 1$/m] },
   ],
+  "the guard": [
+    { page: GUARD, begins: "npm run build", until: [/:20000/, /:8090/, /main dispatch loop/] },
+    { page: GUARD, begins: "curl", shows: [/"success":true/] },
+  ],
   "front proxy": frontProxy("npm run demo:front-proxy\n"),
   "front proxy with sidecars": frontProxy("npm run demo:front-proxy -- --sidecars"),
   "proxy mesh": [
@@ -83,8 +88,11 @@ export const ELSEWHERE: Record<string, string> = {
   "README.md":
     "docs/getting-started.md has the own Envoy; the block of `npm start` is that of the demo",
   "demo/README.md": "`npm start` is the README's; `npm run test:telemetry` runs Jaeger",
+  "docs/discovery.md": "`npm run test:registry` runs the program, discovery.yaml and registries",
+  "docs/policies.md": "test/e2e/policy/try.test.ts runs them",
+  "demo/front_proxy/README.md": "test/e2e/front_proxy sends as many requests",
   "docs/telemetry.md": "`npm run test:telemetry` runs Jaeger",
-  "docs/guard.md": "the end-to-end tests give Envoy the same line",
+  "docs/guard.md": "the end-to-end tests give Envoy 1.40 the same key",
   "bench/README.md": "measures for minutes",
   "test/fuzz/README.md": "`npm run test:fuzz` runs the fuzzer",
   "test/istio/README.md": "`npm run test:istio` runs them",
@@ -95,12 +103,20 @@ export const ELSEWHERE: Record<string, string> = {
 export const NEEDS_A_CLUSTER = /\b(kubectl|istioctl|docker)\b/;
 
 const LEFT_OUT = /(^|\/)(node_modules|build|\.git|\.envoy)(\/|$)/;
+const ANY_FENCE = /^ *```[\s\S]*?^ *```/gm;
+const INDENTED = /^ {4,}(?:curl|npm|node|kubectl|istioctl|docker|envoy|sed|for|while|sleep) .*$/gm;
 const FENCE = /^ *```sh\n([\s\S]*?)^ *```/gm;
 
 /** All pages of the repository, by their path from its root. */
 export const PAGES: readonly string[] = readdirSync(ROOT, { recursive: true, encoding: "utf8" })
   .filter((file) => file.endsWith(".md") && !LEFT_OUT.test(file))
   .sort();
+
+/** Lines of a page that look like commands and stand in no block. */
+export function looseCommands(text: string): string[] {
+  const outside = text.replaceAll(ANY_FENCE, "");
+  return [...outside.matchAll(INDENTED)].map(([line]) => line.trim());
+}
 
 /** The command blocks of a page, in order. */
 export function blocksOf(page: string): Block[] {

@@ -10,6 +10,7 @@ import {
   blockOf,
   blocksOf,
   ELSEWHERE,
+  looseCommands,
   NEEDS_A_CLUSTER,
   PAGES,
   SESSIONS,
@@ -56,6 +57,12 @@ for (const page of PAGES) {
     );
   });
 }
+
+test("every command stands in a block", () => {
+  const loose = PAGES.flatMap((page) => looseCommands(readFileSync(fromRoot(page), "utf8")));
+  assert.deepEqual(loose, []);
+  assert.deepEqual(looseCommands("Try:\n\n    npm start\n"), ["npm start"]);
+});
 
 test("each step that is run stands in its page", () => {
   for (const step of Object.values(SESSIONS).flat()) blockOf(step);

@@ -1,4 +1,4 @@
-// A caller of either provider, and what became of its calls, in the words of the table.
+// A caller of either provider, and what became of its calls, in the words of docs/faults.md.
 
 import { DubboClient } from "../../demo/dubbo/client.ts";
 import {

@@ -1,4 +1,4 @@
-// The filter's metrics of one interface as a few numbers, as words for the table, and the sums that
+// The filter's metrics of one interface as a few numbers, as words for docs/faults.md, and the sums that
 // must hold whatever happened.
 
 import { sumOf } from "../e2e/envoy_series.ts";

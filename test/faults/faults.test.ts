@@ -18,7 +18,7 @@ import { HEALTHY } from "./methods.ts";
 import { PROVIDER_SCENES } from "./provider_scenes.ts";
 import type { Scene } from "./scene.ts";
 import { Stage } from "./stage.ts";
-import { documented, expectedInDocument, table, updateDocument, type Row } from "./table.ts";
+import { documented, expectedInDocument, listed, updateDocument, type Row } from "./table.ts";
 import { trapScenes } from "./trap_scenes.ts";
 
 const LIMIT = { timeout: 120_000 };
@@ -53,7 +53,7 @@ describe(`faults, Envoy ${version}`, SUITE, () => {
     else t.diagnostic(`the document is about Envoy ${ENVOY_VERSION}, this is ${version}`);
   });
 
-  after(() => console.log(`\nEnvoy ${version}:\n\n${table(rows)}\n`));
+  after(() => console.log(`\nEnvoy ${version}:\n\n${listed(rows)}\n`));
 });
 
 async function play(scene: Scene, chain: Chain, stage: Stage): Promise<Row> {

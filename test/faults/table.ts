@@ -1,13 +1,14 @@
-// What was seen, as the table of docs/faults.md, and that table's rows as they are written there.
+// What was seen, as the list of docs/faults.md, and what is written there:
 //
-//     | fault | chain | the caller sees | after | the metrics say | Envoy |
+//     - **fault**
+//       - `chain`, `chain` (or all chains): what the caller sees · after what time · what the metrics say · Envoy lives
 //
 // How long it took differs from run to run; all else is what the tests hold the document to.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import * as prettier from "prettier";
 import { fromRoot } from "../../harness/repository.ts";
-import type { Chain } from "./chains.ts";
+import { CHAINS, type Chain } from "./chains.ts";
 
 /** One fault in one chain. */
 export interface Row {
@@ -20,41 +21,49 @@ export interface Row {
   envoy: string;
 }
 
-/** The document with the table. */
+/** The document with the list. */
 export const DOCUMENT = fromRoot("docs/faults.md");
 
-const HEAD = "| fault | chain | the caller sees | after | the metrics say | Envoy |";
-const RULE = "| --- | --- | --- | --- | --- | --- |";
-const AFTER_COLUMN = 3;
+const AFTER = 3;
+const FAULT = /^- \*\*(.+)\*\*$/;
+const SIGHT = /^  - (.+?): (.+) · (.+) · (.+) · Envoy (.+)$/;
 
-/** The table. Chains in which the same was seen share a row, whose time is that of the first. */
-export function table(rows: readonly Row[]): string {
-  return [HEAD, RULE, ...merged(rows).map((cells) => `| ${cells.join(" | ")} |`)].join("\n");
+/** The list. Chains in which the same was seen share a line, whose time is that of the first. */
+export function listed(rows: readonly Row[]): string {
+  let last = "";
+  return merged(rows)
+    .flatMap(([fault, chains, sees, after, metrics, envoy]) => {
+      const line = `  - ${chains}: ${sees} · ${after} · ${metrics} · Envoy ${envoy}`;
+      if (fault === last) return [line];
+      last = fault!;
+      return [`- **${fault}**`, line];
+    })
+    .join("\n");
 }
 
-/** The rows of the document, without how long it took. */
+/** What the document says of each fault and chain, without how long it took. */
 export function documented(): string[][] {
-  const lines = readFileSync(DOCUMENT, "utf8").split("\n");
-  const start = lines.findIndex((line) => cellsOf(line).join() === cellsOf(HEAD).join());
-  const rows: string[][] = [];
-  for (const line of lines.slice(start + 2)) {
-    if (!line.startsWith("|")) break;
-    rows.push(withoutTime(cellsOf(line)));
-  }
-  return start < 0 ? [] : rows;
+  let fault = "";
+  return readFileSync(DOCUMENT, "utf8")
+    .split("\n")
+    .flatMap((line) => {
+      fault = FAULT.exec(line)?.[1] ?? fault;
+      const sight = SIGHT.exec(line)?.slice(1);
+      return sight === undefined ? [] : [withoutTime([fault, ...sight])];
+    });
 }
 
-/** What the rows of the document would have to be. */
+/** What the document would have to say. */
 export function expectedInDocument(rows: readonly Row[]): string[][] {
   return merged(rows).map(withoutTime);
 }
 
-/** Puts the table into the document, in the place of the old one. */
+/** Puts the list into the document, in the place of the old one. */
 export async function updateDocument(rows: readonly Row[]): Promise<void> {
   const text = readFileSync(DOCUMENT, "utf8");
-  const old = /\| fault +\|[^\n]*\n(\|[^\n]*\n)+/;
+  const old = /(?:^- \*\*.*\*\*\n(?:  - .*\n)+)+/m;
   const options = await prettier.resolveConfig(DOCUMENT);
-  const changed = text.replace(old, () => `${table(rows)}\n`);
+  const changed = text.replace(old, () => `${listed(rows)}\n`);
   writeFileSync(DOCUMENT, await prettier.format(changed, { ...options, filepath: DOCUMENT }));
 }
 
@@ -68,7 +77,9 @@ function merged(rows: readonly Row[]): string[][] {
   }
   return [...result.values()].map(({ chains, row }) => [
     row.fault,
-    chains.join(", "),
+    chains.length === CHAINS.length
+      ? "all chains"
+      : chains.map((chain) => `\`${chain}\``).join(", "),
     row.sees,
     magnitude(row.took),
     row.metrics,
@@ -76,15 +87,8 @@ function merged(rows: readonly Row[]): string[][] {
   ]);
 }
 
-function cellsOf(line: string): string[] {
-  return line
-    .split("|")
-    .slice(1, -1)
-    .map((cell) => cell.trim());
-}
-
 function withoutTime(cells: string[]): string[] {
-  return cells.filter((_, column) => column !== AFTER_COLUMN);
+  return cells.filter((_, column) => column !== AFTER);
 }
 
 /** A time as its order of magnitude: the machines and their load differ. */

@@ -154,7 +154,7 @@ const flag = (of: Uint8Array, value: number): Uint8Array => {
 export const BYPASSES: Bypass[] = [
   { name: "the method itself", bytes: set(), leads: BOTH },
   {
-    name: "one-way, where nobody is told",
+    name: "one-way, without an answer",
     bytes: set({ twoway: false }),
     refused: [],
     leads: BOTH,
@@ -520,7 +520,7 @@ function otherGroup(
 /** All that were tried over HTTP; JSON unless they say otherwise. */
 export const HTTP_WAYS: HttpWay[] = [
   { name: "the method itself", headers: { "tri-protocol-version": "3.3.0" }, leads: BOTH },
-  { name: "without a header that tells Triple", leads: BOTH },
+  { name: "without a header of Triple's", leads: BOTH },
   { name: "without a content type", contentType: null, leads: JAVA },
   { name: "content type text/json", contentType: "text/json", leads: JAVA },
   { name: "content type application/yaml", contentType: "application/yaml", leads: JAVA },

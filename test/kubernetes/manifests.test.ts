@@ -55,6 +55,24 @@ describe("a real API server", LIMIT, () => {
     assert.deepEqual(await versions(), made);
   });
 
+  test("puts a workload of one's own into the filter's reach, as the README says", async () => {
+    const own = { NAMESPACE: "own", NAME: "shop" };
+    await server.shell("kubectl create namespace own");
+    await server.shell("kubectl -n own create deployment shop --image=registry.example.com/shop");
+    for (const command of [
+      "kubectl -n NAMESPACE create configmap dubbo-wasm --from-file=build/dubbo.wasm",
+      "kubectl -n NAMESPACE patch deployment NAME --patch-file docs/istio-workload.yaml",
+    ]) {
+      const line = printed(README, command);
+      await server.shell(
+        line.replaceAll(/NAMESPACE|NAME/g, (name) => own[name as keyof typeof own]),
+      );
+    }
+    const shown = "-o jsonpath='{.spec.template.metadata.labels} {.spec.template.spec.volumes}'";
+    const template = await server.shell(`kubectl -n own get deployment shop ${shown}`);
+    assert.match(template, /"dubbo-filter":"enabled".*"name":"dubbo-wasm"/);
+  });
+
   for (const { file } of readKustomizations()) {
     const folder = dirname(file);
     if (folder === "manifests" || folder === "manifests/mesh-demo") continue;

@@ -1,5 +1,5 @@
-// Configurations of the filter outside of manifests: in envoy-local.yaml and in the snippets of our
-// documents. All of them keep to docs/configuration.schema.json.
+// Configurations of the filter outside of manifests: in envoy-local.yaml, in docs/*.yaml and in the
+// snippets of our documents. All of them keep to docs/configuration.schema.json.
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
@@ -23,15 +23,25 @@ const documents = [
   ),
 ];
 
+/** Whole Envoys that the pages point to. */
+const envoys = [
+  "envoy-local.yaml",
+  ...readdirSync(fromRoot("docs"))
+    .filter((file) => file.endsWith(".yaml") && "admin" in readConfig(fromRoot("docs", file)))
+    .map((file) => join("docs", file)),
+];
+
 describe("configurations of the filter", () => {
-  test("those in envoy-local.yaml keep to the schema", () => {
-    const plugins = wasmPlugins(readConfig());
-    assert.ok(plugins.length > 0);
-    assert.deepEqual(
-      plugins.flatMap((plugin) => faultsOf(configurationOf(plugin))),
-      [],
-    );
-  });
+  for (const file of envoys) {
+    test(`those in ${file} keep to the schema`, () => {
+      const plugins = wasmPlugins(readConfig(fromRoot(file)));
+      assert.ok(plugins.length > 0);
+      assert.deepEqual(
+        plugins.flatMap((plugin) => faultsOf(configurationOf(plugin))),
+        [],
+      );
+    });
+  }
 
   for (const file of documents) {
     test(`those in ${file} keep to the schema`, () => {

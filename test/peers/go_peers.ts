@@ -39,6 +39,15 @@ export interface ConsumerOptions {
   plain?: boolean;
 }
 
+/** At what a provider registers itself: an interface, or an application. */
+export type RegistryLevel = "interface" | "service";
+
+/** A provider that registers itself. */
+export interface RegisteredProvider {
+  port: number;
+  process: ManagedProcess;
+}
+
 const START_MS = 10_000;
 
 /** Starts a dubbo-go provider on a free port and waits until it serves. */
@@ -72,7 +81,8 @@ export async function startGoUsers(
 }
 
 /**
- * Starts a dubbo-go provider of the user service that registers itself in a registry, for as long as the test runs.
+ * Starts a dubbo-go provider of the user service that registers itself in a registry, for as long as the test runs,
+ * and waits until it serves.
  *
  * @param registry its address, as Dubbo writes it, e.g. "nacos://127.0.0.1:8848"
  * @param level interface or application ("service" in dubbo-go's words)
@@ -80,19 +90,30 @@ export async function startGoUsers(
 export async function startGoRegistered(
   t: TestContext,
   registry: string,
-  level: "interface" | "service",
-): Promise<{ port: number; process: ManagedProcess }> {
+  level: RegistryLevel,
+): Promise<RegisteredProvider> {
+  const provider = await launchGoRegistered(t, registry, level);
+  await provider.process.waitUntil("ready", START_MS, () => accepts(provider.port));
+  return provider;
+}
+
+/** The same without waiting; it may be given flags besides. */
+export async function launchGoRegistered(
+  t: TestContext,
+  registry: string,
+  level: RegistryLevel,
+  ...flags: string[]
+): Promise<RegisteredProvider> {
   const command = await goCommand("registered");
   const [port] = (await freePorts(1)) as [number];
   const [kind, address] = registry.split("://") as [string, string];
-  const args = ["-port", `${port}`, "-kind", kind, "-address", address, "-level", level];
+  const args = ["-port", `${port}`, "-kind", kind, "-address", address, "-level", level, ...flags];
   // It keeps what it knows of the registry in its folder.
   const cwd = mkdtempSync(join(tmpdir(), "dubbo-go-"));
   t.after(() => rmSync(cwd, { recursive: true, force: true }));
   const env = { HOME: cwd };
   const process = startProcess({ name: `dubbo-go ${level}`, command, args, cwd, env });
   t.after(() => process.stop());
-  await process.waitUntil("ready", START_MS, () => accepts(port));
   return { port, process };
 }
 

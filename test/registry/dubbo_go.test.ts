@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { USERS } from "../../demo/record.ts";
-import { startGoRegistered } from "../peers/go_peers.ts";
+import { launchGoRegistered, startGoRegistered } from "../peers/go_peers.ts";
 import { endpoints } from "./java.ts";
 import { startNacosStage, startStage, until, type ProgramStage } from "./stage.ts";
 
@@ -24,7 +24,7 @@ const STAGES: Record<string, (t: TestContext) => Promise<[ProgramStage, address:
 };
 
 for (const [kind, start] of Object.entries(STAGES)) {
-  test(`dubbo-go 3.3.2 at both levels in ${kind}`, TEST, async (t) => {
+  test(`dubbo-go 3.3.2 at both levels in ${kind}, for as long as it lives`, TEST, async (t) => {
     const [stage, address] = await start(t);
     const providers = await Promise.all(
       LEVELS.map((level) => startGoRegistered(t, `${kind}://${address}`, level)),
@@ -43,6 +43,8 @@ for (const [kind, start] of Object.entries(STAGES)) {
     }
     assert.equal((await stage.metrics()).get("dubbo_registry_unreadable"), 0);
     for (const { process } of providers) await process.stop();
+    const mortal = await launchGoRegistered(t, `${kind}://${address}`, "interface", "-lifetime=1s");
+    assert.equal(await mortal.process.ended, "exit code 0", mortal.process.log);
     await until("nobody is left", async () => !(await endpoints(stage)).has(CALL.interface));
   });
 }

@@ -5,13 +5,16 @@
 import assert from "node:assert/strict";
 import { describe, test, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { localConfig, readConfig } from "../../../harness/envoy_config.ts";
+import { startEnvoy } from "../../../harness/envoy_process.ts";
+import { fromRoot } from "../../../harness/repository.ts";
 import { concat, request, response } from "../../frames/frames.ts";
 import { hessianString } from "../../frames/hessian2.ts";
 import { FAULTS, FaultyProvider, type Fault } from "../../guard/faulty_provider.ts";
 import { callOnce } from "../../guard/guard_call.ts";
 import { Caller, times } from "../envoy_caller.ts";
 import { Expected } from "../envoy_series.ts";
-import { LIMIT, startLab, until, type Lab } from "../envoy_setup.ts";
+import { Lab, labPorts, LIMIT, startLab, until } from "../envoy_setup.ts";
 import { dial, Upstream } from "../envoy_sockets.ts";
 
 const GET = { interface: "com.k8s.User.UserProvider", method: "GetUser" };
@@ -32,31 +35,50 @@ async function startGuarded(t: TestContext): Promise<Lab> {
   return lab;
 }
 
+/** The whole Envoy that docs/guard.md has to copy from, on free ports. */
+async function startPage(t: TestContext): Promise<Lab> {
+  const ports = await labPorts();
+  const { dubbo, admin, user } = ports;
+  const changes = { listeners: { dubbo }, clusters: { "user-provider": user }, admin };
+  const config = localConfig(changes, fromRoot("docs/guard.yaml"));
+  config.stats_config = readConfig().stats_config;
+  const envoy = await startEnvoy({ config, componentLogLevel: "dubbo:critical" });
+  const lab = new Lab(envoy, ports);
+  t.after(() => lab.stop());
+  return lab;
+}
+
+/** Calls that a provider fails get the guard's answer, and Envoy lives. */
+async function answers(t: TestContext, lab: Lab, fault: Fault): Promise<void> {
+  const provider = await FaultyProvider.start(fault, lab.ports.user);
+  t.after(() => provider.stop());
+  for (let id = 1; id <= CALLS; id++) {
+    await provider.ready();
+    const seen = await callOnce(lab.ports.dubbo, { id }, () => provider.fails());
+    assert.deepEqual(seen, { status: SERVER_ERROR, message: SENTENCE, isClosed: false });
+    await sleep(AFTERMATH_MS);
+  }
+  await lab.grown(
+    new Expected()
+      .connections(CALLS)
+      .calls(GET, {
+        twoway: CALLS,
+        requestBytes: CALLS * request().length,
+        responses: { "SERVER_ERROR error": CALLS },
+        responseBytes: CALLS * ANSWER,
+      })
+      .add("guarded_requests_total", GET, CALLS),
+  );
+}
+
 describe("behind the guard the provider", LIMIT, () => {
   for (const fault of Object.keys(FAULTS) as Fault[]) {
-    test(FAULTS[fault], async (t) => {
-      const lab = await startGuarded(t);
-      const provider = await FaultyProvider.start(fault, lab.ports.user);
-      t.after(() => provider.stop());
-      for (let id = 1; id <= CALLS; id++) {
-        await provider.ready();
-        const seen = await callOnce(lab.ports.dubbo, { id }, () => provider.fails());
-        assert.deepEqual(seen, { status: SERVER_ERROR, message: SENTENCE, isClosed: false });
-        await sleep(AFTERMATH_MS);
-      }
-      await lab.grown(
-        new Expected()
-          .connections(CALLS)
-          .calls(GET, {
-            twoway: CALLS,
-            requestBytes: CALLS * request().length,
-            responses: { "SERVER_ERROR error": CALLS },
-            responseBytes: CALLS * ANSWER,
-          })
-          .add("guarded_requests_total", GET, CALLS),
-      );
-    });
+    test(FAULTS[fault], async (t) => answers(t, await startGuarded(t), fault));
   }
+});
+
+test("docs/guard.yaml guards as envoy-local.yaml does", LIMIT, async (t) => {
+  await answers(t, await startPage(t), "rst");
 });
 
 describe("behind the guard", LIMIT, () => {

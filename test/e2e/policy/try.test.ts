@@ -19,7 +19,7 @@ import { fromRoot } from "../../../harness/repository.ts";
 import { LIMIT, startLab, type Lab } from "../envoy_setup.ts";
 import { asCommitted } from "../routing/setup.ts";
 
-const COMMAND = /^ {4}(\S.*?) +# (.+)$/gm;
+const COMMAND = /^(\S.*?) +# (.+)$/gm;
 const section = /\n## Try it\n([\s\S]*?)\n## /.exec(
   readFileSync(fromRoot("docs/policies.md"), "utf8"),
 )![1]!;

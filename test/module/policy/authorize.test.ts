@@ -11,9 +11,9 @@ const GENERIC = "Ljava/lang/String;[Ljava/lang/String;[Ljava/lang/Object;";
 const COMSUMER = "spiffe://cluster.local/ns/mesh-demo/sa/comsumer";
 
 /** Whether the call goes on as it is; else it went on as a heartbeat. */
-function passes(policies: object[], call: Request, principal?: string): boolean {
+function passes(policies: object[], call: Request, principal?: string, rest: object = {}): boolean {
   const properties = principal === undefined ? {} : identity(principal);
-  const { connection } = startPolicies(policies, { properties });
+  const { connection } = startPolicies(policies, { properties, rest });
   const bytes = request(call);
   connection.downstream(bytes);
   const went = connection.toUpstream;
@@ -211,4 +211,22 @@ test("a group is the one that a provider finds under the key in small letters", 
   const both = { extraAttachments: { group: "blue", Group: "x" } };
   assert.ok(!passes([allow(blue)], both));
   assert.ok(!passes([deny({ method: exact("x") })], both));
+});
+
+test("the keys of names are asked for whatever labels and policies name, any other by what names it", () => {
+  const inTwoCases = (key: string, value: string): Request => {
+    const capital = key[0]!.toUpperCase() + key.slice(1);
+    return { path: "a.User", extraAttachments: { [key]: value, [capital]: value } };
+  };
+  const rest = { metrics: { labels: [] } };
+  const other = deny({ method: exact("x") });
+  for (const key of ["path", "interface", "version", "group", "remote.application"]) {
+    assert.ok(passes([other], { path: "a.User", extraAttachments: { [key]: "a.User" } }), key);
+    assert.ok(!passes([other], inTwoCases(key, "a.User"), undefined, rest), key);
+  }
+  const tenant = inTwoCases("tenant", "blue");
+  assert.ok(passes([other], tenant, undefined, rest));
+  assert.ok(
+    !passes([deny({ attachments: [{ name: "tenant", exact: "red" }] })], tenant, undefined, rest),
+  );
 });

@@ -1,5 +1,5 @@
 // Command registered serves the demo's user interface with dubbo-go and registers itself in a registry,
-// until SIGTERM or SIGINT.
+// until it is told to end (SIGTERM, SIGINT or -lifetime).
 package main
 
 import (
@@ -55,16 +55,19 @@ func main() {
 	kind := flag.String("kind", "nacos", "of registry: nacos or zookeeper")
 	address := flag.String("address", "127.0.0.1:8848", "host:port of the registry")
 	level := flag.String("level", constant.RegistryTypeInterface, "interface or service")
+	lifetime := flag.Duration("lifetime", 5*time.Minute, "ends by itself after this long")
 	flag.Parse()
-	if err := run(*port, *kind, *address, *level); err != nil {
+	if err := run(*port, *kind, *address, *level, *lifetime); err != nil {
 		fmt.Fprintln(os.Stderr, "registered:", err)
 		os.Exit(1)
 	}
 }
 
-func run(port int, kind, address, level string) error {
+func run(port int, kind, address, level string, lifetime time.Duration) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, lifetime)
+	defer cancel()
 	if err := peers.Quiet(); err != nil {
 		return err
 	}

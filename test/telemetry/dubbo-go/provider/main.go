@@ -48,16 +48,19 @@ func main() {
 	port := flag.Int("port", 20000, "port of the dubbo protocol")
 	otlp := flag.String("otlp", "127.0.0.1:4318", "host:port of a collector")
 	propagator := flag.String("propagator", "w3c", "w3c or b3")
+	lifetime := flag.Duration("lifetime", 5*time.Minute, "ends by itself after this long")
 	flag.Parse()
-	if err := run(*port, *otlp, *propagator); err != nil {
+	if err := run(*port, *otlp, *propagator, *lifetime); err != nil {
 		fmt.Fprintln(os.Stderr, "provider:", err)
 		os.Exit(1)
 	}
 }
 
-func run(port int, otlp, propagator string) error {
-	told, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+func run(port int, otlp, propagator string, lifetime time.Duration) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, lifetime)
+	defer cancel()
 	if err := peers.Quiet(); err != nil {
 		return err
 	}
@@ -86,7 +89,7 @@ func run(port int, otlp, propagator string) error {
 	select {
 	case err := <-failed:
 		return err
-	case <-told.Done():
+	case <-ctx.Done():
 		return flush()
 	}
 }
