@@ -213,6 +213,8 @@ function startServer(server: ApiServer, etcdPort: number): ManagedProcess {
     `--service-account-key-file=${server.accountKeyFile}`,
     `--service-account-signing-key-file=${server.accountKeyFile}`,
     `--service-cluster-ip-range=${SERVICE_ADDRESSES}`,
+    // The library that commands/streams is made of speaks SPDY; so the server translates for it.
+    "--feature-gates=ExtendWebSocketsToKubelet=false",
     // Endpoints of the Service "kubernetes" may not be on the loopback.
     "--endpoint-reconciler-type=none",
   ]);

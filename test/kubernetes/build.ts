@@ -22,8 +22,9 @@ const run = promisify(execFile);
 const MODULE = fromRoot("test", "kubernetes", "commands");
 const ISTIO = "istio.io/istio";
 const CHARTS_CRDS = ["manifests", "charts", "base", "files", "crd-all.gen.yaml"];
-/** Named as tools in go.mod. */
-const TOOLS = [
+/** Ours, and what is named as tools in go.mod. */
+const COMMANDS = [
+  "./streams",
   "go.etcd.io/etcd/server/v3",
   "k8s.io/kubernetes/cmd/kube-apiserver",
   "k8s.io/kubernetes/cmd/kube-controller-manager",
@@ -43,7 +44,7 @@ const defined = Object.entries(version).map(
 await goBuild({
   module: MODULE,
   out: KUBERNETES_BUILD,
-  packages: TOOLS,
+  packages: COMMANDS,
   ldflags: ["-s -w", ...defined].join(" "),
 });
 await buildIstio(...ISTIO_TOOLS.map((path) => `${ISTIO}/${path}`));

@@ -13,9 +13,10 @@ const FILES = {
   "kube-apiserver": "kube-apiserver",
   "kube-controller-manager": "kube-controller-manager",
   kubectl: "kubectl",
+  streams: "streams",
 } as const;
 
-/** Kubernetes' own, and etcd. */
+/** Kubernetes' own, etcd, and our part of a kubelet. */
 export type KubernetesCommand = keyof typeof FILES;
 
 /** File of the CustomResourceDefinitions in Istio's charts. */

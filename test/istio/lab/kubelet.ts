@@ -8,8 +8,10 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Json } from "../../../harness/envoy_config.ts";
+import { startProcess, type ManagedProcess } from "../../../harness/processes.ts";
 import { ApiError, type Watch } from "../../kubernetes/api.ts";
 import type { ApiServer } from "../../kubernetes/api_server.ts";
+import { kubernetesCommand } from "../../kubernetes/commands.ts";
 import { resolverFile } from "./cluster_dns.ts";
 import { idOf, type KubernetesObject, type PodObject } from "./kubernetes.ts";
 import { HOST, nextPodAddress } from "./network.ts";
@@ -19,12 +21,15 @@ import { missingFrom, updateConfigMaps } from "./volumes.ts";
 
 /** How a kubelet runs its Pods. */
 export interface KubeletOptions {
+  /** Where it takes what `kubectl exec` and `kubectl port-forward` send; nowhere unless given. */
+  port?: number;
   /** By container: the file in the cluster's folder that its output goes to. */
   logs?: Record<string, string>;
 }
 
 const GONE = 404;
 const CONFLICT = 409;
+const READY_MS = 10_000;
 const RUNNING_MS = 90_000;
 const LOOK_MS = 100;
 /** What a Pod gets where nothing else is said. */
@@ -55,18 +60,21 @@ export class Kubelet {
   readonly #node: string;
   readonly #folder: string;
   readonly #logs: Record<string, string>;
+  readonly #port: number | undefined;
   readonly #known = new Map<string, Known>();
   readonly #programs = new Map<string, Record<string, string[]>>();
   readonly #configMaps = new Map<string, KubernetesObject>();
   #watches: Watch[] = [];
+  #streams: ManagedProcess | undefined;
   #failed: unknown;
   #stopping = false;
 
-  constructor(server: ApiServer, node: string, { logs = {} }: KubeletOptions) {
+  constructor(server: ApiServer, node: string, { port, logs = {} }: KubeletOptions) {
     this.#server = server;
     this.#node = node;
     this.#folder = join(server.folder, `node-${node}`);
     this.#logs = logs;
+    this.#port = port;
   }
 
   /** Has containers of a Pod, by its uid, run other programs than their own. Before it is bound. */
@@ -89,6 +97,7 @@ export class Kubelet {
   async start(): Promise<void> {
     mkdirSync(this.#folder, { recursive: true });
     await this.#register();
+    await this.#serveStreams();
     const { client } = this.#server;
     const mine = `/api/v1/pods?fieldSelector=${encodeURIComponent(`spec.nodeName=${this.#node}`)}`;
     this.#watches = [
@@ -107,7 +116,16 @@ export class Kubelet {
     const pods = started.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
     await Promise.all([...this.#known.values()].map(({ ended }) => ended));
     await Promise.all(pods.map((pod) => pod.stop()));
+    await this.#streams?.stop();
     await Promise.all(pods.map(({ object }) => this.#remove(object)));
+  }
+
+  async #serveStreams(): Promise<void> {
+    if (this.#port === undefined) return;
+    const args = ["-listen", `${HOST}:${this.#port}`, "-pods", this.#folder];
+    const command = kubernetesCommand("streams");
+    this.#streams = startProcess({ name: `streams of ${this.#node}`, command, args });
+    await this.#streams.waitUntil("ready", READY_MS, () => this.#streams!.log.includes("ready"));
   }
 
   async #register(): Promise<void> {
@@ -125,6 +143,7 @@ export class Kubelet {
     await this.#server.client.merge(`/api/v1/nodes/${this.#node}/status`, {
       status: {
         addresses: [{ type: "InternalIP", address: HOST }],
+        daemonEndpoints: { kubeletEndpoint: { Port: this.#port ?? 0 } },
         conditions: [{ type: "Ready", status: "True", reason: "KubeletReady" }],
         // The injector goes by it where it chooses between an init container and another one.
         nodeInfo: { ...NODE_INFO, kubeletVersion: gitVersion },
@@ -178,6 +197,8 @@ export class Kubelet {
       initContainerStatuses: statusesOf(object.spec.initContainers),
     });
     this.#known.get(uid)!.pod = pod;
+    const access = join(this.#folder, `${namespace}_${pod.name}.json`);
+    writeFileSync(access, JSON.stringify(pod.access));
     return pod;
   }
 

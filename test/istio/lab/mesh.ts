@@ -30,6 +30,8 @@ export interface PodOptions {
 }
 
 const NODE = "lab";
+/** Kubernetes' own. */
+const KUBELET_PORT = 10250;
 /** Its Deployment is part of the installation. */
 const INGRESS: DeploymentName = { namespace: "istio-system", name: "istio-ingressgateway" };
 const SHOWN_PROBLEMS = 5;
@@ -235,7 +237,7 @@ export async function startMesh({ objects, operators }: MeshOptions): Promise<Me
   let kubelet: Kubelet | undefined;
   try {
     await install(plane.server, operators);
-    kubelet = await startKubelet(plane.server, NODE);
+    kubelet = await startKubelet(plane.server, NODE, { port: KUBELET_PORT });
     const mesh = new Mesh(plane, kubelet);
     await mesh.apply(...objects);
     // Else the first proxies would hear of what the mesh before has left.

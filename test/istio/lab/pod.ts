@@ -55,14 +55,17 @@ export class Pod {
   /** The hooks that have run before its containers were ended. */
   readonly hooks: ManagedProcess[] = [];
   readonly #sandbox: Sandbox;
+  readonly #around: Surroundings;
 
   constructor(
     object: PodObject,
     sandbox: Sandbox,
     proxy: ManagedProcess | undefined,
     applications: ManagedProcess[],
+    around: Surroundings,
   ) {
     this.object = object;
+    this.#around = around;
     this.proxy = proxy;
     this.applications = applications;
     this.#sandbox = sandbox;
@@ -76,6 +79,16 @@ export class Pod {
   /** Its address. */
   get address(): string {
     return this.object.status.podIP;
+  }
+
+  /** What `kubectl exec` and `kubectl port-forward` need to know of it; see ../../kubernetes/commands/streams. */
+  get access(): { pid: number; containers: Record<string, string[]> } {
+    const containers: Json[] = [...this.object.spec.containers, ...sidecarsIn(this.object)];
+    const prefixes = containers.map((container) => {
+      const { env, user, cwd } = processOf(this.object, container, this.#around);
+      return [container.name, this.#sandbox.prefix({ env, user, cwd })];
+    });
+    return { pid: this.#sandbox.pid, containers: Object.fromEntries(prefixes) };
   }
 
   /** Starts a process beside its containers, as `kubectl exec` does it. The caller has to stop it. */
@@ -185,7 +198,7 @@ export async function startPod(object: PodObject, around: Surroundings): Promise
     const applications = containers!.filter((container) => container !== gateway);
     const processes = applications.map(run);
     await Promise.all(processes.map((process, i) => ready(process, object, applications[i]!)));
-    return new Pod(object, sandbox, proxy, processes);
+    return new Pod(object, sandbox, proxy, processes, around);
   } catch (error) {
     await Promise.all(started.map((process) => process.stop(0)));
     await sandbox.close();

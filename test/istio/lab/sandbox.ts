@@ -59,6 +59,16 @@ export class Sandbox {
     return output(command!, args);
   }
 
+  /** A process in its network. */
+  get pid(): number {
+    return this.#holder.pid!;
+  }
+
+  /** What goes before a command so that it runs in it, as the process does. */
+  prefix(process: Omit<ContainerProcess, "name" | "command">): string[] {
+    return this.#command({ name: "", command: [], ...process });
+  }
+
   /** Takes the namespaces away; what still runs in them has to be ended before. */
   async close(): Promise<void> {
     await this.#holder.stop();
