@@ -99,6 +99,17 @@ export class Mesh {
     return this.#plane.server.kubectl(...args);
   }
 
+  /** Runs a line of a shell in which `kubectl` is an administrator's; gives its standard output. */
+  async shell(line: string): Promise<string> {
+    return this.#plane.server.shell(line);
+  }
+
+  /** Takes these for its own, as if `apply` had applied them: `kubectl` has. */
+  adopt(...objects: KubernetesObject[]): void {
+    for (const object of objects) this.#known.set(idOf(object), object);
+    this.#objects = applied([...this.#objects, ...objects]);
+  }
+
   /** Serves a Service's own address, with the pods of these Deployments behind it. The caller has to close it. */
   async serve(service: string, ...deployments: string[]): Promise<ServedService> {
     const pods = deployments.map((name) => this.pod(name));
@@ -115,9 +126,7 @@ export class Mesh {
     this.istiod.expectPush();
     const told = await this.kubectl("apply", "-f", this.#write(objects));
     if (!told.split("\n").some(isPushed)) this.istiod.expectNothing();
-    for (const object of objects) this.#known.set(idOf(object), object);
-    const addressed = await Promise.all(objects.map((object) => this.#addressed(object)));
-    this.#objects = applied([...this.#objects, ...addressed]);
+    this.adopt(...(await Promise.all(objects.map((object) => this.#addressed(object)))));
   }
 
   /** Takes objects away, by kind and name. */
