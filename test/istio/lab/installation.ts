@@ -16,12 +16,15 @@ const NOT_INSTALLED = "HorizontalPodAutoscaler";
 /**
  * Installs Istio with the lab's settings, and these IstioOperators on top: files named from the repository's root.
  * Where it is there with the same ones already, nothing happens; with others it is changed, and istiod
- * goes by the new ones.
+ * goes by the new ones soon. True where it was changed.
  */
-export async function install(server: ApiServer, operators: readonly string[] = []): Promise<void> {
+export async function install(
+  server: ApiServer,
+  operators: readonly string[] = [],
+): Promise<boolean> {
   const files = [OPERATOR, ...operators];
   const note = join(server.folder, "installed");
-  if (existsSync(note) && readFileSync(note, "utf8") === files.join()) return;
+  if (existsSync(note) && readFileSync(note, "utf8") === files.join()) return false;
   const istio = await openIstio();
   try {
     const all = (await istio.installation(
@@ -35,4 +38,5 @@ export async function install(server: ApiServer, operators: readonly string[] = 
     await istio.close();
   }
   writeFileSync(note, files.join());
+  return true;
 }

@@ -245,9 +245,12 @@ export async function startMesh({ objects, operators }: MeshOptions): Promise<Me
   const plane = ControlPlane.attach() ?? (await startControlPlane());
   let kubelet: Kubelet | undefined;
   try {
-    await install(plane.server, operators);
     kubelet = await startKubelet(plane.server, NODE, { port: KUBELET_PORT });
     const mesh = new Mesh(plane, kubelet);
+    mesh.istiod.expectPush();
+    // Else it would come to proxies later, and connections would keep what was before.
+    if (await install(plane.server, operators)) await mesh.istiod.settled();
+    else mesh.istiod.expectNothing();
     await mesh.apply(...objects);
     // Else the first proxies would hear of what the mesh before has left.
     await mesh.istiod.settled();
