@@ -40,13 +40,12 @@ before(async () => {
   }
   mkdirSync(join(folder, COMPILER, ".."), { recursive: true });
   // What optimises the module once more is real.
-  for (const name of ["package.json", "lib"]) {
-    const own = fromRoot("node_modules", "assemblyscript", name);
-    symlinkSync(own, join(folder, "node_modules", "assemblyscript", name));
-  }
+  const assemblyscript = join("node_modules", "assemblyscript");
+  for (const name of ["package.json", "lib"])
+    symlinkSync(fromRoot(assemblyscript, name), join(folder, assemblyscript, name));
   writeFileSync(
     join(folder, COMPILER),
-    `const { appendFileSync, copyFileSync } = require("node:fs");
+    `import { appendFileSync, copyFileSync } from "node:fs";
 appendFileSync("compiled", "once\\n");
 copyFileSync(${JSON.stringify(fromRoot("build", "dubbo.wasm"))}, "build/dubbo.wasm");
 `,
