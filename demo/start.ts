@@ -54,12 +54,13 @@ const OPTIONS = {
 } as const;
 
 const USAGE = `npm start -- [OPTION]...
-  --config FILE         in place of envoy-local.yaml
-  --http-port PORT      of the consumer (8090)
-  --user-http-port PORT of user-http (8091)
-  --page-port PORT      of the live page (8092)
-  --traces              starts Jaeger too, and tells it every call
-  --registry zookeeper  starts ZooKeeper too, in which providers register, and the program that tells Envoy of them`;
+  --config FILE         Envoy's configuration, instead of envoy-local.yaml
+  --http-port PORT      the consumer's port (8090)
+  --user-http-port PORT user-http's port (8091)
+  --page-port PORT      the live page's port (8092)
+  --traces              also starts Jaeger, and sends it a span for every call
+  --registry zookeeper  also starts ZooKeeper, where providers register, and \`npm run registry\`, from which
+                        Envoy gets their addresses`;
 
 const values = readOptions();
 await runParts(start);
@@ -174,16 +175,16 @@ function whatToTry({ gateway, admin, page, jaeger, registry }: Up): string {
     "",
     `All parts run. See it live: ${page}`,
     "Or try in another terminal:",
-    `  curl -s '${gateway}/GetUserDubbo?id=7'    # podName: four in five …-user-v1, one …-user-v2`,
+    `  curl -s '${gateway}/GetUserDubbo?id=7'    # podName: four in five times …-user-v1, else …-user-v2`,
     `  curl -s -H 'end-user: jason' '${gateway}/GetUserDubbo?id=7'    # always …-user-v2`,
     `  curl -s '${gateway}/SetUserDubbo?id=7&name=x'`,
     `  curl -s '${gateway}/GetOrderDubbo'`,
     `  curl -s '${gateway}/SetOrderDubbo?name=book'`,
-    `  curl -s '${gateway}/usergrpc?id=7'    # gRPC, by way of Envoy too`,
-    `  curl -s '${gateway}/userhttp?id=7'    # not by way of Envoy`,
+    `  curl -s '${gateway}/usergrpc?id=7'    # gRPC, through Envoy too`,
+    `  curl -s '${gateway}/userhttp?id=7'    # not through Envoy`,
     `  curl -s ${admin.replace("127.0.0.1", "localhost")}/stats/prometheus | grep '^dubbo_' | grep -v _bucket`,
     ...(jaeger === undefined ? [] : traceLines(gateway, jaeger)),
     ...(registry === undefined ? [] : registryLines(registry)),
-    "Ctrl-C ends all of it.",
+    "Ctrl-C ends everything.",
   ].join("\n");
 }

@@ -106,7 +106,7 @@ const ALERTS: Rule[] = [
     labels: { severity: "warning" },
     annotations: {
       summary: "Dubbo traffic cannot be read: {{ $labels.dubbo_reason }}",
-      description: "Calls go on, but some of them are not counted. See docs/troubleshooting.md.",
+      description: "Calls pass, but some of them are not counted. See docs/troubleshooting.md.",
     },
   },
   {
@@ -128,7 +128,7 @@ const ALERTS: Rule[] = [
     labels: { severity: "warning" },
     annotations: {
       summary: "{{ $labels.dubbo_record }} records are dropped: {{ $labels.dubbo_reason }}",
-      description: "The collector is slow or away. Calls are not held up by it.",
+      description: "The collector is slow or down. It does not delay calls.",
     },
   },
   {

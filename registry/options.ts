@@ -95,13 +95,13 @@ export function readOptions(args: string[]): Options {
   const all = options as unknown as Options;
   const { zookeeper, nacos, istio, dryRun, once, files, interfaces } = all;
   if (zookeeper === "" && nacos === "") {
-    throw new Error("it takes --zookeeper or --nacos: there is nothing to read");
+    throw new Error("give --zookeeper or --nacos: there is nothing to read");
   }
   if (once && istio !== "" && !dryRun) {
-    throw new Error("--once --istio takes --dry-run: it waits for no turn to write");
+    throw new Error("--once --istio needs --dry-run: it does not wait for the Lease");
   }
   if (once && files === "" && interfaces === "" && istio === "") {
-    throw new Error("--once takes --files, --interfaces or --istio: it serves no Envoy");
+    throw new Error("--once needs --files, --interfaces or --istio: it serves no Envoy");
   }
   return all;
 }
@@ -113,7 +113,7 @@ function readFile(path: string, names: string[]): Record<string, unknown> {
   }
   for (const [name, its] of Object.entries(value)) {
     if (names.includes(name)) continue;
-    throw new Error(`$.${name} is ${JSON.stringify(its)}, expected none of this name`);
+    throw new Error(`$.${name} is ${JSON.stringify(its)}, which is no option`);
   }
   return value as Record<string, unknown>;
 }

@@ -57,5 +57,5 @@ function whatToTry(sidecars: boolean): string {
     const own = `localhost:${PORTS.sidecarAdmins[0]}`;
     lines.push(`  curl -s ${own}/stats | grep -E 'cx_http._total|upgrades_total'    # a sidecar`);
   }
-  return [...lines, "Ctrl-C ends all of it."].join("\n");
+  return [...lines, "Ctrl-C ends everything."].join("\n");
 }

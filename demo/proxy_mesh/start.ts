@@ -43,6 +43,6 @@ function whatToTry(): string {
     `  curl -X POST 'localhost:${PORTS.providerAdmins[0]}/health?status=NOT_SERVING'    # and SERVING`,
     `  curl -X POST ${inbound}/healthcheck/fail    # and ok`,
     `  curl -X POST '${inbound}/drain_listeners?graceful'    # after the fail; there is no way back`,
-    "Ctrl-C ends all of it.",
+    "Ctrl-C ends everything.",
   ].join("\n");
 }

@@ -26,7 +26,7 @@ const kinds = Object.keys(FAULTS) as Fault[];
 /** What the guard promises. */
 const WELL = "status 80, Envoy lives";
 /** The same of callers that leave a provider which hangs. */
-const NOTHING_KEPT = "no connection is kept, Envoy lives";
+const NOTHING_KEPT = "nothing kept, Envoy lives";
 /** How long Envoy may take to close what it closes by itself. */
 const KEPT_MS = 6000;
 /** How long a call that ended may take to bring Envoy down. */
@@ -121,7 +121,7 @@ async function probeLeaving(binary: string, isGuarded: boolean): Promise<string>
       await sleep(AFTERMATH_MS);
       kept = await lab.own('envoy_cluster_upstream_cx_active{envoy_cluster_name="user-provider"}');
     }
-    const what = kept === 0 ? "no connection is" : `${kept} of ${calls} connections are`;
+    const what = kept === 0 ? "nothing" : `${kept} of ${calls} connections`;
     return `${what} kept, ${fateOf(lab.envoy)}`;
   } finally {
     await lab.envoy.stop();
@@ -140,7 +140,7 @@ function wordsOf(seen: Seen[], envoy: EnvoyProcess): string {
 
 function callWords({ status, message, isClosed }: Seen): string {
   if (status === undefined) return isClosed ? "connection closed" : "no answer";
-  return message === undefined ? `status ${status} in a body of Envoy's` : `status ${status}`;
+  return message === undefined ? `status ${status} (Envoy's)` : `status ${status}`;
 }
 
 function markdown(): string {

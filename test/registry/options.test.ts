@@ -46,7 +46,7 @@ for (const [text, message] of [
   ["empty_protection_ms: '1'", '$.empty_protection_ms is "1", expected a whole number'],
   ["nacos_poll_ms: 99", "$.nacos_poll_ms is 99, expected a whole number from 100"],
   ["root: /dubbo", '$.root is "/dubbo", expected a path without a slash at its ends'],
-  ["adz: x", '$.adz is "x", expected none of this name'],
+  ["adz: x", '$.adz is "x", which is no option'],
   ["[]", "$ is [], expected an object"],
 ] as const) {
   test(`the file is refused, by the schema too: ${text}`, (t) => {
@@ -75,7 +75,7 @@ test("an option without a value that can be", () => {
       () => readOptions(args),
       (error: Error) => error.message.startsWith(message),
     );
-  refused([], "it takes --zookeeper or --nacos");
+  refused([], "give --zookeeper or --nacos");
   for (const address of ["n", "n:1|", "n:1?", "n:1?user=x", "http://n:1"]) {
     refused(["--nacos", address], `--nacos is "${address}", expected host:port, several`);
   }

@@ -1,5 +1,5 @@
 // Buckets of the duration: with those of envoy-local.yaml the p99 out of the histogram is near to what
-// the caller measured of the same calls, and with Envoy's own it is not.
+// the caller measured of the same calls, and Envoy's own are too wide for that.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -13,8 +13,8 @@ const BUCKET = "dubbo_request_duration_milliseconds_bucket";
 /** How far off a p99 may be, of the true one. */
 const NEAR = 0.1;
 
-/** By how much the p99 of the histogram is above the caller's, as a part of it. */
-async function off(areOurs: boolean): Promise<number> {
+/** As parts of the caller's p99: how far above it that of the histogram is, and how wide the bucket is that it is in. */
+async function p99(areOurs: boolean): Promise<{ off: number; width: number }> {
   const lab = await startLab({
     change: (config) => {
       if (!areOurs) delete config.stats_config.histogram_bucket_settings;
@@ -23,14 +23,19 @@ async function off(areOurs: boolean): Promise<number> {
   const upstream = await Upstream.listen(lab.ports.user);
   try {
     const took = await callsThatTake(lab.ports.tcp, upstream);
-    let p99: number | undefined;
+    let shown: number | undefined;
+    let bounds: number[] = [];
     await until("all durations are shown", async () => {
       const samples = readExposition(await lab.envoy.prometheus());
       const buckets = samples.filter(({ name }) => name === BUCKET);
-      p99 = quantile(0.99, buckets);
+      shown = quantile(0.99, buckets);
+      bounds = buckets.map(({ labels }) => Number(labels.le === "+Inf" ? Infinity : labels.le));
       return buckets.at(-1)?.value === took.length;
     });
-    return p99! / quantileOf(took, 0.99) - 1;
+    const true99 = quantileOf(took, 0.99);
+    const above = bounds.findIndex((bound) => bound >= true99);
+    const width = (bounds[above]! - (bounds[above - 1] ?? 0)) / true99;
+    return { off: shown! / true99 - 1, width };
   } finally {
     await upstream.close();
     await lab.stop();
@@ -39,14 +44,15 @@ async function off(areOurs: boolean): Promise<number> {
 
 describe("the p99 of a histogram", LIMIT, () => {
   test("agrees with the caller's by our buckets", async (t) => {
-    const found = await off(true);
-    t.diagnostic(`${(100 * found).toFixed(1)} % off`);
-    assert.ok(Math.abs(found) <= NEAR, `${found}`);
+    const { off } = await p99(true);
+    t.diagnostic(`${(100 * off).toFixed(1)} % off`);
+    assert.ok(Math.abs(off) <= NEAR, `${off}`);
   });
 
-  test("does not by Envoy's own", async (t) => {
-    const found = await off(false);
-    t.diagnostic(`${(100 * found).toFixed(1)} % off`);
-    assert.ok(Math.abs(found) > NEAR, `${found}`);
+  // How far off it then is, is chance.
+  test("is anywhere in a wide bucket by Envoy's own", async (t) => {
+    const { off, width } = await p99(false);
+    t.diagnostic(`${(100 * off).toFixed(1)} % off`);
+    assert.ok(width > 2 * NEAR, `${width}`);
   });
 });
