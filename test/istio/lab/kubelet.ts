@@ -27,6 +27,7 @@ export interface KubeletOptions {
   logs?: Record<string, string>;
 }
 
+const CONFIG_MAPS = "/api/v1/configmaps";
 const GONE = 404;
 const CONFLICT = 409;
 const READY_MS = 10_000;
@@ -99,10 +100,12 @@ export class Kubelet {
     await this.#register();
     await this.#serveStreams();
     const { client } = this.#server;
+    // Before any Pod: one that is optional is mounted only where it is known.
+    for (const object of (await client.get(CONFIG_MAPS)).items) this.#changed("ADDED", object);
     const mine = `/api/v1/pods?fieldSelector=${encodeURIComponent(`spec.nodeName=${this.#node}`)}`;
     this.#watches = [
       client.watch(mine, (type, pod) => this.#heard(type, pod as PodObject)),
-      client.watch("/api/v1/configmaps", (type, object) => this.#changed(type, object)),
+      client.watch(CONFIG_MAPS, (type, object) => this.#changed(type, object)),
     ];
     for (const { done } of this.#watches) done.catch((error) => (this.#failed ??= error));
   }
