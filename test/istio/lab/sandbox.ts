@@ -9,7 +9,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { startProcess, type ManagedProcess } from "../../../harness/processes.ts";
 import { output } from "./commands.ts";
-import { connectPod } from "./network.ts";
+import { connectPod, disconnectPod } from "./network.ts";
 
 /** A folder or file that is to be at another place too. */
 export interface Mount {
@@ -72,6 +72,7 @@ export class Sandbox {
   /** Takes the namespaces away; what still runs in them has to be ended before. */
   async close(): Promise<void> {
     await this.#holder.stop();
+    await disconnectPod(this.address);
   }
 
   #command({ command, env = {}, user, cwd = "/" }: ContainerProcess): string[] {
