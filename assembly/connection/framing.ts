@@ -349,8 +349,10 @@ export class Framing {
     const plugin = this.plugin;
     if (half.fault != NO_FAULT) plugin.add(Metric.DECODE_ERRORS, 1, half.fault);
     half.fault = NO_FAULT;
-    if (isEvent(flag)) plugin.add(Metric.EVENTS, 1, half.event, half.direction);
-    else if (!isRequest(flag)) onAnswer(plugin, half, header, this.calls, time);
+    if (isEvent(flag)) {
+      if (isRequest(flag)) half.hadEvent = true;
+      plugin.add(Metric.EVENTS, 1, half.event, half.direction);
+    } else if (!isRequest(flag)) onAnswer(plugin, half, header, this.calls, time);
     // A request that was answered before its end is counted already.
     else if (half.series) onRequest(plugin, half, header, this.calls, time);
   }

@@ -13,6 +13,7 @@
  */
 import { dubboStatus } from "../call/statuses";
 import { Direction, Outcome } from "../call/vocabulary";
+import { bodyLengthOf, flagOf, HEADER_LENGTH, isEvent, isRequest } from "../dubbo/header";
 import { SERVER_ERROR } from "../dubbo/tables";
 import { appendEnd, BufferType, fetch, lastLength } from "../host/buffers";
 import { InFlightList } from "../ledger/in_flight";
@@ -118,12 +119,21 @@ export function answerCalls(
  * @param held what is held of the unfinished frame so far
  * @param size bytes of this read
  * @param unfinished bytes of the unfinished frame that have come, those of earlier reads too
+ * @param drops whether there are events among the whole frames, which begin with what is held, to be dropped
  */
-export function holdUnfinished(splice: Splice, held: HeldFrame, size: u32, unfinished: u32): void {
+export function holdUnfinished(
+  splice: Splice,
+  held: HeldFrame,
+  size: u32,
+  unfinished: u32,
+  drops: bool,
+): void {
   const type = BufferType.UPSTREAM_DATA;
   const isSameFrame = unfinished > size;
-  if (held.length == 0 && (unfinished == 0 || isSameFrame)) return;
-  if (unfinished == 0) return held.letGo(type);
+  if (!drops) {
+    if (held.length == 0 && (unfinished == 0 || isSameFrame)) return;
+    if (unfinished == 0) return held.letGo(type);
+  }
   const bytes = fetch(type, 0, size);
   // Bytes that were not shown cannot be held.
   if (lastLength() != size) return held.letGo(type);
@@ -132,10 +142,28 @@ export function holdUnfinished(splice: Splice, held: HeldFrame, size: u32, unfin
     if (!held.append(bytes, size)) return held.letGo(type);
     splice.drop(size);
   } else {
-    splice.insert(held.start, held.length);
+    const whole = size - unfinished;
+    if (drops && held.append(bytes, whole)) {
+      keepOthers(splice, held);
+      splice.replace(whole);
+    } else {
+      splice.insert(held.start, held.length);
+      splice.keep(whole);
+    }
     held.clear();
-    splice.keep(size - unfinished);
     if (held.append(splice.at, unfinished)) splice.drop(unfinished);
   }
   splice.finish(type);
+}
+
+/** Lets all of the held frames go on that are no events which ask or announce. */
+function keepOthers(splice: Splice, held: HeldFrame): void {
+  let frame = held.start;
+  const end = frame + held.length;
+  while (frame < end) {
+    const length = HEADER_LENGTH + bodyLengthOf(frame);
+    const flag = flagOf(frame);
+    if (!isEvent(flag) || !isRequest(flag)) splice.insert(frame, length);
+    frame += length;
+  }
 }
