@@ -207,7 +207,8 @@ export class Connection {
     const drops = plugin.settings.dropsUpstreamEvents && upstream.hadEvent && isAtFrame;
     upstream.hadEvent = false;
     const unfinished = isPassedThrough ? 0 : upstream.frameLength;
-    holdUnfinished(plugin.splice, held, size, unfinished, drops && !isPassedThrough);
+    const mostDropped = drops ? plugin.settings.maxBodyBytes : 0;
+    holdUnfinished(plugin.splice, held, size, unfinished, mostDropped);
     if (!isEnd || isPassedThrough) return;
     // After half a frame that has gone on nothing could be told from the rest of it.
     const isBetweenFrames = !upstream.insideFrame || held.length != 0;

@@ -247,11 +247,17 @@ describe("answers that are held", () => {
     assert.ok(Buffer.from(connection.toDownstream).equals(concat([bytes, answer])));
   });
 
-  test("events are not dropped of what turns out to be no Dubbo", () => {
+  test("events are dropped up to where what comes is no Dubbo, however it is cut", () => {
     const { plugin } = start({ drop_upstream_events: true });
-    const connection = plugin.connect();
-    const bytes = concat([readonly({ id: 9 }), hex("00112233")]);
-    assert.deepEqual(connection.upstream(bytes), bytes);
+    const foreign = concat([hex("00112233"), readonly({ id: 9 })]);
+    const bytes = concat([response(), readonly({ id: 9 }), foreign]);
+    for (let cut = 0; cut < bytes.length; cut++) {
+      const connection = plugin.connect();
+      if (cut > 0) connection.upstream(bytes.subarray(0, cut));
+      connection.upstream(bytes.subarray(cut));
+      const expected = concat([response(), foreign]);
+      assert.ok(Buffer.from(connection.toDownstream).equals(expected), String(cut));
+    }
   });
 });
 
