@@ -157,14 +157,15 @@ export class Plugin {
    * A call begins whose attachments or headers were just read.
    *
    * @param time in ns since 1970
+   * @param isUnlucky whether chance has spoken on it before, and does not want it told
    * @returns where things are noted of it, or null: nothing is
    */
-  beginNoted(time: u64): NotedCall | null {
+  beginNoted(time: u64, isUnlucky: bool = false): NotedCall | null {
     const tracing = this.tracing;
     if (tracing) tracing.clear();
     const noted = takeNotedCall(time);
     if (!noted) return null;
-    if (tracing) tracing.begin(noted);
+    if (tracing) tracing.begin(noted, isUnlucky);
     if (noted.isTraced || this.notesAll) return noted;
     dropNotedCall(noted);
     return null;

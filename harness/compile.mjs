@@ -1,16 +1,18 @@
-// Compiles the release module into build/dubbo.wasm, packs its texts and copies it beside the manifests, if
-// anything that it is made of has changed since.
+// Compiles the release module into build/dubbo.wasm, shrinks it, packs its texts and copies it beside the manifests,
+// if anything that it is made of has changed since.
 
 import { spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, readFileSync, readdirSync, statSync } from "node:fs";
 import { utimesSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { pack } from "./pack.mjs";
+import { shrink } from "./shrink.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const module = `${root}build/dubbo.wasm`;
 const made = existsSync(module) ? statSync(module).mtimeMs : 0;
-const sources = ["asconfig.json", "package-lock.json", "assembly", "harness/pack.mjs"].map(
+const makers = ["harness/pack.mjs", "harness/shrink.mjs"];
+const sources = ["asconfig.json", "package-lock.json", "assembly", ...makers].map(
   (name) => root + name,
 );
 
@@ -28,7 +30,7 @@ if (made < Math.max(...sources.map(newest))) {
   const args = [compiler, "assembly/index.ts", "--target", "release"];
   const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: "inherit" });
   if (status !== 0) process.exit(status ?? 1);
-  writeFileSync(module, pack(readFileSync(module)));
+  writeFileSync(module, pack(shrink(readFileSync(module))));
   // What is changed while the compiler runs is newer than the module.
   utimesSync(module, begun, begun);
 }

@@ -3,7 +3,7 @@
  * frames. Each read lies at the edge of memory, and where the one before lay is written over.
  */
 import { bodyLengthOf, flagOf, requestIdOf, statusOf } from "../dubbo/header";
-import { FrameReader, Step } from "../dubbo/frame_reader";
+import { FrameReader, Step, TAIL_WINDOW } from "../dubbo/frame_reader";
 import { bytesOf, end, hexOf, placeRoom, start } from "./edge";
 
 const MAX_BODY: u32 = 1000;
@@ -166,6 +166,74 @@ function header(length: u32): usize {
   store<u32>(HEADER, bswap<u32>(length), 12);
   return HEADER;
 }
+
+describe("a tail", () => {
+  test("that is asked for is offered whole, cut anywhere, and nothing between it and the head", () => {
+    const size: u32 = TAIL_WINDOW + 300;
+    placeRoom(16 + size);
+    const cuts: u32[] = [200, 299, 300, 301, 316, 317, 400, 16 + size - 1, 16 + size];
+    for (let i = 0; i < cuts.length; i++) {
+      const reader = new FrameReader();
+      memory.copy(start, header(size), 16);
+      for (let j: u32 = 0; j < size; j++) store<u8>(start + 16 + j, <u8>(j % 251));
+      reader.feed(start, 116);
+      expect(reader.next(size, size)).toBe(Step.HEAD);
+      expect(reader.passable).toBe(0);
+      expect(reader.skipToTail()).toBeTruthy();
+      expect(reader.isAtTail).toBeFalsy();
+      expect(reader.next(size, size)).toBe(Step.NEED_BYTES);
+      expect(reader.passable).toBe(200);
+      reader.feed(start + 116, cuts[i] - 116);
+      let step = reader.next(size, size);
+      if (cuts[i] > 316 && cuts[i] < 16 + size) {
+        expect(step).toBe(Step.HEAD);
+        expect(reader.bodyComplete).toBeFalsy();
+        expect(reader.keep()).toBeTruthy();
+        step = reader.next(size, size);
+      }
+      if (cuts[i] < 16 + size) {
+        expect(step).toBe(Step.NEED_BYTES);
+        expect(reader.isAtTail).toBe(cuts[i] >= 316);
+        reader.feed(start + cuts[i], 16 + size - cuts[i]);
+        step = reader.next(size, size);
+      }
+      expect(step).toBe(Step.HEAD);
+      expect(reader.bodyComplete).toBeTruthy();
+      expect(reader.bodyLength).toBe(TAIL_WINDOW);
+      expect(memory.compare(reader.body, start + 316, TAIL_WINDOW)).toBe(0);
+      reader.accept();
+      expect(reader.next(size, size)).toBe(Step.FRAME_END);
+      heap.free(changetype<usize>(reader));
+    }
+  });
+
+  test("is not given where some of it is kept, or the body is shorter", () => {
+    const sizes: u32[] = [TAIL_WINDOW - 1, TAIL_WINDOW, TAIL_WINDOW + 99, TAIL_WINDOW + 100];
+    for (let i = 0; i < sizes.length; i++) {
+      const size = sizes[i];
+      const reader = new FrameReader();
+      placeRoom(16 + size);
+      memory.copy(start, header(size), 16);
+      reader.feed(start, 16 + 50);
+      expect(reader.skipToTail()).toBeFalsy();
+      expect(reader.next(size, size)).toBe(Step.HEAD);
+      if (i == 1) {
+        expect(reader.skipToTail()).toBeTruthy();
+        expect(reader.next(size, size)).toBe(Step.HEAD);
+        expect(reader.isAtTail).toBeTruthy();
+        expect(reader.bodyLength).toBe(50);
+      } else {
+        expect(reader.keep()).toBeTruthy();
+        expect(reader.next(size, size)).toBe(Step.NEED_BYTES);
+        reader.feed(start + 66, 50);
+        expect(reader.next(size, size)).toBe(Step.HEAD);
+        expect(reader.skipToTail()).toBe(i == 3);
+      }
+      reader.releaseCarry();
+      heap.free(changetype<usize>(reader));
+    }
+  });
+});
 
 describe("kept heads", () => {
   test("of requests are the whole body if that is wanted and short enough, else 32 KiB", () => {

@@ -29,7 +29,7 @@ import { answerCalls, Guard } from "./guard";
 import { Half, NO_FAULT } from "./half";
 import { HeldFrame } from "./held_frame";
 import { refuseTooLarge } from "./policing";
-import { modeOfRequest, onRequest, readRequest, withoutRoom } from "./requests";
+import { modeOfRequest, onRequest, readRequest, readTail, withoutRoom } from "./requests";
 import { RuledRequests } from "./ruled_requests";
 import { Mode, Verdict } from "./verdict";
 
@@ -178,7 +178,9 @@ export class Framing {
         continue;
       }
       const isNextLarge = half.expectsLarge && !half.insideFrame;
-      const window = isNextLarge ? LARGE_FETCH_WINDOW : FETCH_WINDOW;
+      let window = isNextLarge ? LARGE_FETCH_WINDOW : FETCH_WINDOW;
+      // After a tail comes a head.
+      if (half.isAtTail) window = half.missing + LARGE_FETCH_WINDOW;
       const bytes = fetch(type, offset, min<u32>(left, window));
       const length = lastLength();
       // Bytes that were not shown leave the reader out of step for good.
@@ -312,9 +314,10 @@ export class Framing {
   }
 
   private takeSteps(half: Half): void {
-    const maxBody = this.plugin.settings.maxBodyBytes;
-    const requestWindow = this.plugin.requestWindow;
-    const answerWindow = this.plugin.answerWindow;
+    const plugin = this.plugin;
+    const maxBody = plugin.settings.maxBodyBytes;
+    const requestWindow = plugin.requestWindow;
+    const answerWindow = plugin.answerWindow;
     while (true) {
       const whole = half.takeWhole(maxBody, requestWindow, answerWindow);
       if (whole != 0) {
@@ -326,7 +329,8 @@ export class Framing {
       const step = half.next(maxBody, requestWindow, answerWindow);
       if (step == Step.NEED_BYTES) return;
       if (step == Step.HEAD) {
-        if (this.onHead(half, half.header)) half.accept();
+        const isRead = half.isAtTail ? readTail(plugin, half) : this.onHead(half, half.header);
+        if (isRead) half.accept();
       } else if (step == Step.FRAME_END) {
         this.onFrameEnd(half, half.header, callbackTime());
       } else {

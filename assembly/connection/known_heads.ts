@@ -114,16 +114,23 @@ export class KnownHeads {
     return this.known(head, p, length, period);
   }
 
+  /** Whether attachments are remembered beside the head that was found last. */
+  get lastHasEnd(): bool {
+    return this.last!.endLength != 0;
+  }
+
   /**
-   * Whether a body that begins with the head found last, and ends at `end`, ends with the attachments that are
-   * remembered beside it: then it holds no trace context. A body whose arguments end like that is taken for
-   * one too, which no encoder's are.
+   * Whether the bytes from `p` to `end`, where a body ends, end with the attachments that are remembered beside the
+   * head found last: then the body holds no trace context, whatever its head is. A body whose arguments end like
+   * that is taken for one too, which no encoder's are.
    */
-  endsAsKnown(body: usize, end: usize): bool {
-    const head = this.last!;
+  endsAsKnown(p: usize, end: usize): bool {
+    const head = this.last;
+    if (!head) return false;
     const length = head.endLength;
-    if (length == 0 || bytesLeft(body, end) < length + (head.kind >> LENGTH_SHIFT)) return false;
-    return sameWords(endOf(head), end - length, length);
+    return (
+      length != 0 && bytesLeft(p, end) >= length && sameWords(endOf(head), end - length, length)
+    );
   }
 
   /**

@@ -19,7 +19,7 @@ import { Metric } from "../metrics/definitions";
 import { NO_PERIOD } from "../metrics/registry";
 import { cellKey, Series } from "../metrics/series";
 import { Plugin } from "../plugin";
-import { headLength, readInvocation } from "../serialization/bodies";
+import { hasReadableTail, headLength, readInvocation, readTailOf } from "../serialization/bodies";
 import { mayHoldContext } from "../telemetry/context_search";
 import { dropNotedCall } from "../telemetry/noted_call";
 import { failed, INCOMPLETE, UNSUPPORTED } from "../wire/position";
@@ -100,6 +100,10 @@ export function readRequest(
         half.series = known;
         return true;
       }
+      if (awaitsTail(plugin, half, header, heads)) {
+        half.series = known;
+        return false;
+      }
     }
   }
   const result = readInvocation(serialization, half.body, end, invocation);
@@ -161,9 +165,39 @@ function passesUntraced(
 ): bool {
   const tracing = plugin.tracing;
   if (!half.bodyComplete || !tracing || tracing.isLucky()) return false;
-  const body = half.body;
-  if (!heads.endsAsKnown(body, end) && mayHoldContext(body + head, end)) return false;
+  const rest = half.body + head;
+  if (!heads.endsAsKnown(rest, end) && mayHoldContext(rest, end)) return false;
   tracing.pass();
+  return true;
+}
+
+/**
+ * Whether only the tail of the body is looked at for a context, whose head was found last: chance does not want the
+ * call, most of its body is not at hand, and the last such call to the method had no context. Then it is awaited.
+ */
+function awaitsTail(plugin: Plugin, half: Half, header: usize, heads: KnownHeads): bool {
+  const tracing = plugin.tracing;
+  if (!tracing || half.bodyLength == bodyLengthOf(header) || tracing.isLucky()) return false;
+  if (!heads.lastHasEnd || !hasReadableTail(serializationOf(flagOf(header)))) return false;
+  if (!half.skipToTail()) return false;
+  tracing.pass();
+  return true;
+}
+
+/**
+ * Reads what is offered of the tail of a request that chance does not want: only a context of its caller's makes
+ * it told.
+ *
+ * @returns whether it was read as far as it will be; else more bytes are awaited
+ */
+export function readTail(plugin: Plugin, half: Half): bool {
+  if (!half.bodyComplete && half.keep()) return false;
+  const tail = half.body;
+  const end = tail + half.bodyLength;
+  if (plugin.heads!.endsAsKnown(tail, end) || !mayHoldContext(tail, end)) return true;
+  const serialization = serializationOf(flagOf(half.header));
+  if (!readTailOf(serialization, tail, end, plugin.query!)) return true;
+  half.noted = plugin.beginNoted(callbackTime(), true);
   return true;
 }
 

@@ -4,7 +4,7 @@
  *     feed(bytes) → next(): NEED_BYTES | HEAD | FRAME_END | FOREIGN | TOO_LARGE
  *
  * Of a frame the reader offers the header and the first bytes of the body (its head); the rest is
- * passed by its length and never looked at. A head that ends inside the bytes at hand is kept in a
+ * passed by its length and never looked at, or up to its tail, if that is asked for. A head that ends inside the bytes at hand is kept in a
  * carry of the reader's own, because the host does not show bytes twice. A kept head is offered
  * again only when it has doubled or is complete, so that a peer which sends single bytes costs no
  * more than a constant number of looks at each of them.
@@ -45,6 +45,9 @@ const enum State {
   HEADER,
   HEAD,
   REST,
+  /** Between the head and the tail that was asked for. */
+  GAP,
+  TAIL,
 }
 
 /**
@@ -54,6 +57,8 @@ const enum State {
 const HEAD_WINDOW: u32 = 32 * 1024;
 /** Bytes that tell a result's kind or an event's in every serialization; 14 is the longest seen. */
 export const SHORT_WINDOW: u32 = 16;
+/** The bytes at a body's end that are offered as its tail: twice what contexts, baggage and the rest need. */
+export const TAIL_WINDOW: u32 = 4096;
 /** Room of a first carry in bytes: most heads (150 to 250) fit without a second block. */
 const FIRST_CARRY: u32 = 256;
 
@@ -106,7 +111,14 @@ export class FrameReader {
   /** How many bytes of the current body may be passed without being fed. */
   @inline
   get passable(): u32 {
-    return this.state == State.REST ? this.rest : 0;
+    if (this.state == State.REST) return this.rest;
+    return this.state == State.GAP ? this.rest - TAIL_WINDOW : 0;
+  }
+
+  /** Whether what is or will be offered is a body's tail. */
+  @inline
+  get isAtTail(): bool {
+    return this.state == State.TAIL;
   }
 
   /** Whether the stream stands inside a frame: if it ended now, a frame would be cut off. */
@@ -191,7 +203,14 @@ export class FrameReader {
       this.nextOffer = 0;
       this.isStarved = false;
     }
-    if (this.state == State.HEAD) return this.offerHead(requestWindow, answerWindow);
+    if (this.state == State.GAP) {
+      const passed = min<u32>(this.rest - TAIL_WINDOW, <u32>(limit - cursor));
+      cursor += passed;
+      this.rest -= passed;
+      if (this.rest != TAIL_WINDOW) return Step.NEED_BYTES;
+      this.state = <u8>State.TAIL;
+    }
+    if (this.state != State.REST) return this.offerHead(requestWindow, answerWindow);
     const passed = min<u32>(this.rest, <u32>(limit - cursor));
     cursor += passed;
     this.rest -= passed;
@@ -213,6 +232,18 @@ export class FrameReader {
   accept(): void {
     this.state = <u8>State.REST;
     this.releaseCarry();
+  }
+
+  /**
+   * Passes the offered head, and asks for the body's tail: its last `TAIL_WINDOW` bytes are offered next, as a head is.
+   *
+   * @returns false where some of them were passed, or are kept already: nothing has changed then
+   */
+  skipToTail(): bool {
+    if (this.state != State.HEAD || this.rest < TAIL_WINDOW) return false;
+    this.releaseCarry();
+    this.state = <u8>State.GAP;
+    return true;
   }
 
   /**
@@ -256,7 +287,7 @@ export class FrameReader {
   private offerHead(requestWindow: u32, answerWindow: u32): Step {
     const length = bodyLengthOf(this.header);
     const most = headWindow(flagOf(this.header), length, requestWindow, answerWindow);
-    const window = min<u32>(length, most);
+    const window = this.state == State.TAIL ? TAIL_WINDOW : min<u32>(length, most);
     const available = min<u32>(this.rest, <u32>(limit - cursor));
     if (this.carryLength == 0) {
       if (available == 0 && window != 0) return Step.NEED_BYTES;

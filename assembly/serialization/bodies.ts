@@ -8,6 +8,7 @@
  * arguments and then no descriptor (com.alibaba.dubbo.rpc.protocol.dubbo.DubboCodec of dubbox).
  */
 import { AttachmentChange } from "../dubbo/attachment_change";
+import { AttachmentQuery } from "../dubbo/attachments";
 import {
   argumentCount,
   BAD_DESCRIPTOR,
@@ -70,6 +71,30 @@ export function readInvocation(serialization: u8, p: usize, end: usize, out: Inv
   p = format.readAttachments(p, end, attachments, out);
   if (!failed(p)) out.setAttachmentsRead(p);
   return p;
+}
+
+/** Whether attachments can be read out of a body's tail alone. */
+export function hasReadableTail(serialization: u8): bool {
+  const format = formatOf(serialization);
+  return format !== null && format.hasReadableTail;
+}
+
+/**
+ * Reads what `attachments` asks for out of the tail of a request's body, which ends at `end`.
+ *
+ * A key in it counts if entries follow up to the body's last byte: that of a map among the arguments does not, because
+ * the attachments stand after it.
+ *
+ * @returns whether anything that is asked for was found
+ */
+export function readTailOf(
+  serialization: u8,
+  p: usize,
+  end: usize,
+  attachments: AttachmentQuery,
+): bool {
+  const format = formatOf(serialization);
+  return format !== null && format.readTail(p, end, attachments);
 }
 
 /**

@@ -31,6 +31,13 @@ export class Format {
   /** Fills in what is asked for; what it doubts, it says in the invocation. */
   readAttachments: (p: usize, end: usize, attachments: AttachmentQuery, out: Invocation) => usize =
     cannotReadAttachments;
+  /**
+   * Reads the last attachments out of a body's tail from `p` to `end`, from the first one on that is asked for; false
+   * where there is none.
+   */
+  readTail: (p: usize, end: usize, attachments: AttachmentQuery) => bool = cannotReadTail;
+  /** Whether it can. */
+  hasReadableTail: bool = false;
   /** Writes the attachments from `p` to `end` changed; false: they cannot be. */
   rewrite: (p: usize, end: usize, change: AttachmentChange, out: Output) => bool = cannotRewrite;
   /** Reads the kind of a result with status OK: a `ResultKind` or `NO_KIND`. */
@@ -62,6 +69,10 @@ function cannotReadAttachments(
   _out: Invocation,
 ): usize {
   return UNSUPPORTED;
+}
+
+function cannotReadTail(_p: usize, _end: usize, _attachments: AttachmentQuery): bool {
+  return false;
 }
 
 function cannotRewrite(_p: usize, _end: usize, _change: AttachmentChange, _out: Output): bool {

@@ -13,7 +13,7 @@ import {
   readHessian2Text,
   skipHessian2Arguments,
 } from "./hessian2/body";
-import { rewriteHessian2Attachments } from "./hessian2/attachments";
+import { readHessian2Tail, rewriteHessian2Attachments } from "./hessian2/attachments";
 import { beginJava, readJavaKind, readJavaString, readJavaUtf } from "./java";
 import {
   beginFastjson2,
@@ -52,6 +52,8 @@ hessian2.readArgument = readHessian2Text;
 hessian2.readCount = readHessian2Count;
 hessian2.skipArguments = skipHessian2Arguments;
 hessian2.readAttachments = readHessian2Attachments;
+hessian2.readTail = readHessian2Tail;
+hessian2.hasReadableTail = true;
 hessian2.rewrite = rewriteHessian2Attachments;
 hessian2.readKind = readHessian2Kind;
 hessian2.headLength = hessian2HeadLength;

@@ -122,10 +122,7 @@ export function writeFields(to: Output, field: u32, call: EndedCall, fields: u32
   if (fields & fieldBit(Field.DURATION)) {
     tellNumber("dubbo.duration_us", durationOf(call) / NANOSECONDS);
   }
-  if (fields & fieldBit(Field.BYTES)) {
-    tellNumber("dubbo.request.bytes", call.requestBytes);
-    if (isLine || call.isAnswered) tellNumber("dubbo.response.bytes", call.responseBytes);
-  }
+  if (fields & fieldBit(Field.BYTES)) writeSizes(to, field, call);
   if (fields & fieldBit(Field.REQUEST_ID)) tellNumber("dubbo.request.id", call.id);
   if (fields & fieldBit(Field.RULE) && pointAtRule(call, span)) {
     tellName(writeKey("dubbo.rule"), span);
@@ -141,6 +138,14 @@ export function writeFields(to: Output, field: u32, call: EndedCall, fields: u32
     askPrincipal(span);
     tellName(writeKey("dubbo.principal"), span);
   }
+}
+
+/** Appends how many bytes request and answer had, as `writeFields` does. */
+export function writeSizes(to: Output, field: u32, call: EndedCall): void {
+  out = to;
+  target = field;
+  tellNumber("dubbo.request.bytes", call.requestBytes);
+  if (field == IN_LINE || call.isAnswered) tellNumber("dubbo.response.bytes", call.responseBytes);
 }
 
 /** Tells how the call ended. */

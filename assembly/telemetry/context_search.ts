@@ -45,7 +45,7 @@ const BS: u64 = 0x6262626262626262;
 const WS: u64 = 0x7777777777777777;
 
 /** More bytes are not searched: to read attachments takes less, as large arguments are passed by their length. */
-const LONGEST: usize = 2048;
+const LONGEST: usize = 4096;
 
 /**
  * Whether the bytes from `start` to `end` may hold a context. Eight bytes in front of `start` must be

@@ -44,5 +44,11 @@ export const USUAL_FIELDS: u32 =
   ALL_NAMES |
   ((((1 << ((Field.EXCEPTION as u32) + 1)) - 1) & ~(1 << (Field.REQUEST_ID as u32))) << NAME_COUNT);
 
-/** What a span has: its trace, its duration and its peer stand elsewhere in it, or nowhere. */
-export const SPAN_FIELDS: u32 = USUAL_FIELDS & ~(1 << (NAME_COUNT + (Field.DURATION as u32)));
+/**
+ * What spans of calls that end alike have alike. Its trace, its duration, its bytes and its peer stand elsewhere in a
+ * span, or nowhere.
+ */
+export const SPAN_FIELDS: u32 =
+  USUAL_FIELDS &
+  ~(1 << (NAME_COUNT + (Field.DURATION as u32))) &
+  ~(1 << (NAME_COUNT + (Field.BYTES as u32)));

@@ -18,6 +18,7 @@ import { CallLog } from "./call_log";
 import { EndedCall } from "./ended_call";
 import { Exporter, ExportResult } from "./exporter";
 import { LogTarget, TelemetrySettings } from "./settings";
+import { SpanTemplates } from "./span_templates";
 import { writeSpan } from "./span_writer";
 
 const VALUE = memory.data(16);
@@ -30,6 +31,7 @@ export class Telemetry {
   readonly ended: EndedCall;
   private settings: TelemetrySettings;
   private spans: Exporter | null = null;
+  private templates: SpanTemplates | null = null;
   private logs: Exporter | null = null;
   private log: CallLog | null = null;
   /** Classes of exceptions that were told, and the most that are. */
@@ -59,7 +61,10 @@ export class Telemetry {
     this.series = series;
     this.ended = new EndedCall(series);
     const spans = settings.spans;
-    if (spans && settings.traces) this.spans = new Exporter(spans);
+    if (spans && settings.traces) {
+      this.spans = new Exporter(spans);
+      this.templates = new SpanTemplates();
+    }
     if (settings.log != LogTarget.NONE) this.log = new CallLog(settings, seed);
     const logs = settings.logs;
     if (logs && settings.log == LogTarget.OTLP) this.logs = new Exporter(logs);
@@ -93,7 +98,7 @@ export class Telemetry {
     const spans = this.spans;
     if (spans && noted && noted.isTraced) {
       spans.queue.begin();
-      writeSpan(spans.queue.records, call, noted);
+      writeSpan(spans.queue.records, call, noted, this.templates!);
       if (!spans.queue.end()) this.drop(DropReason.QUEUE_FULL, TelemetryRecord.SPAN, 1);
     }
     const log = this.log;
@@ -167,6 +172,8 @@ export class Telemetry {
   free(): void {
     const spans = this.spans;
     if (spans) spans.free();
+    const templates = this.templates;
+    if (templates) templates.free();
     const logs = this.logs;
     if (logs) logs.free();
     const log = this.log;

@@ -100,13 +100,17 @@ export class Tracing extends Kept {
     return found != 0;
   }
 
-  /** Decides on the call whose attachments or headers were just read, and gives it its place if it is recorded. */
-  begin(noted: NotedCall): void {
+  /**
+   * Decides on the call whose attachments or headers were just read, and gives it its place if it is recorded.
+   *
+   * @param isUnlucky whether chance has spoken on it before, and does not want it
+   */
+  begin(noted: NotedCall, isUnlucky: bool): void {
     const propagation = this.propagation;
     const context = this.context;
     this.readContext();
-    const isLucky = this.isLucky();
-    this.pass();
+    const isLucky = !isUnlucky && this.isLucky();
+    if (!isUnlucky) this.pass();
     const isOpen = context.sampling == Sampling.OPEN;
     if (isOpen ? !isLucky : context.sampling != Sampling.SAMPLED) return;
     if (!context.hasTrace) {

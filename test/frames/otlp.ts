@@ -15,6 +15,8 @@ export interface Told {
   severity: number;
   start: bigint;
   end: bigint;
+  /** When the request's last byte had passed; 0 in a record. */
+  asked: bigint;
   isError: boolean;
   attributes: Record<string, string | number>;
 }
@@ -37,6 +39,7 @@ export function readTraces(body: Uint8Array): Export {
     severity: 0,
     start: BigInt(span.startTimeUnixNano),
     end: BigInt(span.endTimeUnixNano),
+    asked: askedIn(span.events),
     isError: span.status?.code === 2,
     attributes: attributesOf(span.attributes),
   }));
@@ -58,6 +61,7 @@ export function readLogs(body: Uint8Array): Export {
     severity: record.severityNumber,
     start: 0n,
     end: BigInt(record.timeUnixNano),
+    asked: 0n,
     isError: record.severityNumber >= 17,
     attributes: attributesOf(record.attributes),
   }));
@@ -66,6 +70,12 @@ export function readLogs(body: Uint8Array): Export {
     scope: scoped.scope.name,
     records,
   };
+}
+
+function askedIn(events: any[]): bigint {
+  const [event, ...others] = events;
+  if (event.name !== "request.last_byte" || others.length > 0) throw new Error("other events");
+  return BigInt(event.timeUnixNano);
 }
 
 function decode(type: string, body: Uint8Array): any {

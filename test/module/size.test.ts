@@ -1,6 +1,6 @@
 // How many bytes of code each part of assembly/ has, so that growth is seen where it happens: golden/size.txt is written
 // anew with UPDATE_GOLDEN=1 in the environment. The compiler's names tell whose a function is; the release module has
-// the same functions without them, and its texts packed.
+// less of them, as harness/shrink.mjs puts many into their only callers, and its texts packed.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";

@@ -16,6 +16,7 @@ const LIMIT = { timeout: 300_000 };
 const SOURCES = ["assembly", "asconfig.json", "package.json", "package-lock.json"].concat([
   "harness/compile.mjs",
   "harness/pack.mjs",
+  "harness/shrink.mjs",
 ]);
 
 test("two builds in two places give the same bytes", LIMIT, async (t) => {

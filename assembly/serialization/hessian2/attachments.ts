@@ -29,12 +29,14 @@ import {
   BINARY_FINAL,
 } from "./codes";
 import { Span } from "../../wire/span";
-import { lastInt, readInt, skipType, skipValues } from "./skip";
+import { lastInt, readInt, skipType, skipValues, startBody } from "./skip";
 import { isStringCode, readShortLived, readString, wasCut } from "./string";
 import { writeHessian2String } from "./write";
 
 const UNTYPED_MAP: u8 = 0x48;
 const MAP_END: u8 = 0x5a;
+/** The most characters of a string in its short form, whose code is their number. */
+const LONGEST_SHORT: u32 = 31;
 
 /**
  * Where the entries stand that the last query asked for: key, end and `WantedAttachment` of each. Their
@@ -52,7 +54,25 @@ export function readAttachments(p: usize, end: usize, attachments: AttachmentQue
   if (p >= end) return INCOMPLETE;
   if (load<u8>(p) == NULL_CODE) return p + 1;
   p = enterMap(p, end);
-  if (failed(p)) return p;
+  return failed(p) ? p : readEntries(p, end, attachments);
+}
+
+/** See `readTailOf`; the map is the body's last value, and its keys are strings in their short form. */
+export function readHessian2Tail(p: usize, end: usize, attachments: AttachmentQuery): bool {
+  // Which classes were defined is not known.
+  startBody();
+  for (; p < end; p++) {
+    const length: u32 = load<u8>(p);
+    if (length > LONGEST_SHORT || p + length >= end) continue;
+    if (!attachments.find(p + 1, length, KeyEncoding.BYTES)) continue;
+    attachments.clear();
+    if (readEntries(p, end, attachments) == end) return true;
+  }
+  return false;
+}
+
+/** Reads the entries at `p`, and the map's end after them. */
+function readEntries(p: usize, end: usize, attachments: AttachmentQuery): usize {
   found = 0;
   isFoundPlain = true;
   const key = ENTRY.key;

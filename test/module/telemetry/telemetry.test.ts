@@ -173,6 +173,56 @@ describe("a span", () => {
     assert.equal(span!.attributes["rpc.system.name"], "grpc");
   });
 
+  test("is its call's own, whatever calls were told before", () => {
+    const rules = [{ name: "odd", match: { method: { suffix: "1" } } }];
+    const started = start({ otlp: OTLP, spans: ALL }, { routing: { rules } });
+    const connection = started.plugin.connect();
+    const expected: unknown[] = [];
+    let id = 0;
+    const call = (method: string, status: number | undefined, traceparent?: string): void => {
+      const extraAttachments: Record<string, string> = traceparent ? { traceparent } : {};
+      const asked = request({ id: ++id, method, args: ["a".repeat(id)], extraAttachments });
+      connection.downstream(asked);
+      started.clock.advance(BigInt(1000 * id));
+      const answer = response({ id, status: status ?? 20 });
+      if (status !== undefined) connection.upstream(answer);
+      const isError = status !== 20;
+      expected.push({
+        name: `com.k8s.User.UserProvider/${method}`,
+        parent: traceparent === undefined ? "" : SPAN,
+        isError,
+        took: status === undefined ? undefined : [0n, BigInt(1000 * id)],
+        status: { 20: "OK", 70: "SERVICE_ERROR" }[status!],
+        asked: asked.length,
+        got: status === undefined ? undefined : answer.length,
+        rule: method.endsWith("1") ? "odd" : undefined,
+      });
+    };
+    for (const traceparent of [undefined, SAMPLED]) {
+      // More methods than are remembered, and some of them again at once.
+      for (let i = 0; i < 80; i++) call(`M${i}`, i % 3 === 0 ? 70 : 20, traceparent);
+      for (let i = 0; i < 6; i++) call(`M${i % 2}`, i % 4 === 0 ? 70 : 20, traceparent);
+    }
+    for (let i = 0; i < 3; i++) call(`M${i}`, undefined);
+    connection.close("remote");
+    started.clock.advance(SECOND);
+    started.vm.tick();
+    const spans = spansOf(started).sort((a, b) => (a.start < b.start ? -1 : 1));
+    const seen = spans.map(({ name, parentSpanId, isError, start, asked, end, attributes }) => ({
+      name,
+      parent: parentSpanId,
+      isError,
+      took: attributes["dubbo.closed_by"] === undefined ? [asked - start, end - start] : undefined,
+      status: attributes["rpc.response.status_code"],
+      asked: attributes["dubbo.request.bytes"],
+      got: attributes["dubbo.response.bytes"],
+      rule: attributes["dubbo.rule"],
+    }));
+    assert.deepEqual(seen, expected);
+    assert.equal(new Set(spans.map(({ spanId }) => spanId)).size, spans.length);
+    assert.equal(new Set(spans.map(({ traceId }) => traceId)).size, 86 + 1 + 3);
+  });
+
   test("has a name where none of the call's is a label", () => {
     const started = start({ otlp: OTLP, spans: ALL, log: {} }, { metrics: { labels: [] } });
     make(started, [{}]);
@@ -271,6 +321,141 @@ describe("a head that is known", () => {
       const count = spansOf(started).length;
       assert.ok(count > 650 && count < 950, `${count}`);
     }
+  });
+});
+
+describe("a long request whose head is known", () => {
+  const OTHER = `00-${"1".repeat(32)}-${"2".repeat(16)}-01`;
+  const NONE = { sample: { percentage: 0 } };
+  const long = { desc: "Ljava/lang/String;", args: ["x".repeat(6000)] };
+
+  /** Sends `frame` in pieces that begin at `cuts`, and its answer. */
+  function cut({ plugin }: Started, frame: Uint8Array, cuts: readonly number[]): void {
+    const connection = plugin.connect();
+    [0, ...cuts].forEach((from, i) => {
+      const piece = frame.subarray(from, cuts[i]);
+      assert.deepEqual(connection.downstream(piece), piece);
+    });
+    connection.upstream(response({ id: 1 }));
+    connection.close("remote");
+  }
+  /** A plugin that has met the call without a context. */
+  function learnt(spans: object, call: Request = long): Started {
+    const started = start({ otlp: { ...OTLP, max_batch: 4096 }, spans });
+    cut(started, request(call), []);
+    return started;
+  }
+  const told = (started: Started) => {
+    started.clock.advance(SECOND);
+    started.vm.tick();
+    return spansOf(started);
+  };
+
+  test("hides no context of a caller's wherever the stream is cut", () => {
+    const frame = request({ ...long, extraAttachments: { traceparent: SAMPLED, z: "2" } });
+    const tail = frame.length - 4096;
+    const near = (at: number) => Array.from({ length: 40 }, (_, i) => [at - 20 + i]);
+    const cuts = [
+      ...Array.from({ length: 200 }, (_, i) => [i + 1]),
+      ...near(tail),
+      ...Array.from({ length: 250 }, (_, i) => [frame.length - i - 1]),
+      ...Array.from({ length: 60 }, (_, i) => [100 * (i + 1)]),
+      ...Array.from({ length: 100 }, (_, i) => [130 + i, tail - 50 + i, frame.length - 2 * i - 2]),
+    ];
+    const started = learnt(NONE);
+    for (const one of cuts) cut(started, frame, one);
+    const spans = told(started);
+    assert.equal(spans.length, cuts.length);
+    for (const { traceId, parentSpanId, attributes } of spans) {
+      assert.deepEqual([traceId, parentSpanId], [TRACE, SPAN]);
+      assert.equal(attributes["dubbo.request.bytes"], frame.length);
+    }
+  });
+
+  test("in pieces of each size, many in one stream, loses no call", () => {
+    const plain = request(long);
+    const traced = request({ ...long, id: 2, extraAttachments: { traceparent: SAMPLED } });
+    const short = request({ id: 3, extraAttachments: { traceparent: SAMPLED } });
+    const stream = concat([traced, plain, short, plain, traced, short]);
+    for (const size of [1, 7, 100, 1000, 4000, 4096, 5000, 12000]) {
+      const started = learnt(NONE);
+      const connection = started.plugin.connect();
+      for (let at = 0; at < stream.length; at += size) {
+        connection.downstream(stream.subarray(at, at + size));
+      }
+      connection.close("remote");
+      assert.equal(told(started).length, 4, `pieces of ${size}`);
+      const requests = counted(started.vm, "dubbo_requests_total");
+      assert.equal(requests, 7, `pieces of ${size}`);
+      assert.equal(counted(started.vm, "dubbo_decode_errors_total"), 0);
+    }
+  });
+
+  test("hides none in any form, wherever it begins", () => {
+    // As dubbo-go writes it: a list of one string, 55 characters long.
+    const list = Buffer.from(`\x71\x07[string0\x37${SAMPLED}`, "latin1");
+    const forms: Record<string, string | Uint8Array>[] = [
+      { traceparent: SAMPLED },
+      { TraceParent: list },
+      { b3: `${TRACE}-${SPAN}-1` },
+      { "X-B3-TraceId": TRACE, "X-B3-SpanId": SPAN, "X-B3-Sampled": "1" },
+      { sw8: `1-${Buffer.from(`${TRACE}.1.2`).toString("base64")}-YQ==-3-YQ==` },
+    ];
+    for (const form of forms) {
+      const started = learnt(NONE);
+      for (let shift = 0; shift < 16; shift++) {
+        const extraAttachments = { a: "b".repeat(shift), ...form, z: "2" };
+        cut(started, request({ ...long, extraAttachments }), [1000]);
+      }
+      const traces = told(started).map(({ traceId }) => traceId);
+      assert.deepEqual(traces, Array(16).fill(TRACE), JSON.stringify(form));
+    }
+  });
+
+  test("takes nothing among its arguments for a context", () => {
+    const desc = "Ljava/lang/String;Ljava/util/Map;";
+    const inside = { ...long, desc, args: [long.args[0]!, { traceparent: OTHER, b3: "1" }] };
+    const started = learnt(NONE, inside);
+    cut(started, request(inside), [1000]);
+    cut(started, request({ ...inside, extraAttachments: { z: "1" } }), [1000]);
+    // A map among the attachments is none of theirs either.
+    cut(started, request({ ...inside, extraAttachments: { z: { traceparent: OTHER } } }), [1000]);
+    cut(started, request({ ...inside, extraAttachments: { traceparent: SAMPLED } }), [1000]);
+    const spans = told(started);
+    assert.deepEqual(
+      spans.map(({ traceId }) => traceId),
+      [TRACE],
+    );
+  });
+
+  test("is drawn once, also where its caller leaves that open", () => {
+    const started = learnt({ sample: { percentage: 20 } });
+    const open = { ...long, extraAttachments: { b3: `${TRACE}-${SPAN}` } };
+    for (const call of [long, open]) {
+      const frame = request(call);
+      for (let i = 0; i < 2000; i++) cut(started, frame, [1000]);
+    }
+    const spans = told(started);
+    const open_ = spans.filter(({ traceId }) => traceId === TRACE).length;
+    for (const count of [open_, spans.length - open_]) {
+      assert.ok(count > 300 && count < 500, `${count} of 2000`);
+    }
+  });
+
+  test("is fetched at its head and tail only", () => {
+    const huge = { ...long, args: ["x".repeat(256 * 1024)] };
+    const frame = request(huge);
+    const started = learnt(NONE, huge);
+    const connection = started.plugin.connect();
+    const fetches: number[] = [];
+    for (let at = 0; at < frame.length; at += 16384) {
+      started.vm.resetHostCalls();
+      connection.downstream(frame.subarray(at, at + 16384));
+      fetches.push(started.vm.hostCalls.proxy_get_buffer_bytes ?? 0);
+    }
+    assert.equal(fetches[0], 1);
+    assert.ok(fetches.slice(1, -2).every((count) => count === 0));
+    assert.ok(fetches.at(-1)! > 0);
   });
 });
 
