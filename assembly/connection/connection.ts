@@ -204,8 +204,8 @@ export class Connection {
     const upstream = framing.upstream;
     const isPassedThrough = framing.isPassedThrough;
     const plugin = this.plugin;
-    const drops = plugin.settings.dropsUpstreamEvents && upstream.hadEvent && isAtFrame;
-    upstream.hadEvent = false;
+    const drops = plugin.settings.dropsUpstreamEvents && framing.hadUpstreamEvent && isAtFrame;
+    framing.hadUpstreamEvent = false;
     const unfinished = isPassedThrough ? 0 : upstream.frameLength;
     const mostDropped = drops ? plugin.settings.maxBodyBytes : 0;
     holdUnfinished(plugin.splice, held, size, unfinished, mostDropped);

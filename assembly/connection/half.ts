@@ -28,8 +28,6 @@ export class Half extends FrameReader {
   isHeld: bool = false;
   /** Whether the frame that is passing goes nowhere. */
   isDropped: bool = false;
-  /** Whether an event that is a request has passed since this was last false. */
-  hadEvent: bool = false;
   /** Whether the frames before were large, so that most of the next bytes will not be looked at. */
   expectsLarge: bool = false;
   /** The series of the call whose request is passing. */
