@@ -7,11 +7,14 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { format, resolveConfig } from "prettier";
 import { fromRoot } from "../harness/repository.ts";
 import { runMain } from "./entry.ts";
+import { spreadOf } from "./statistics.ts";
 import type { Row } from "./summary.ts";
 import { shown } from "./table.ts";
 
 const PAGE = fromRoot("docs/telemetry.md");
 const SHAPES = ["pipelined", "serial", "large", "mixed"];
+/** How busy the machine was. */
+const WAITED = /^In that run Envoy waited [0-9.]+ times/m;
 /** The table's head, and all up to the empty line after it. */
 const TABLE = /^\| load .*\n(\|.*\n)+/m;
 
@@ -33,9 +36,16 @@ async function main(): Promise<number> {
     Array(6).fill("-"),
     ...lines,
   ];
+  const waited = spreadOf(rows.flatMap(({ waited: one }: Row) => one?.median ?? [])).median;
   const before = readFileSync(PAGE, "utf8");
-  if (!TABLE.test(before)) throw new Error("docs/telemetry.md has no table of loads");
-  const written = before.replace(TABLE, all.map((cells) => `| ${cells.join(" | ")} |\n`).join(""));
+  if (!TABLE.test(before) || !WAITED.test(before)) {
+    throw new Error(
+      "docs/telemetry.md has no table of loads, or does not say how long Envoy waited",
+    );
+  }
+  const written = before
+    .replace(TABLE, all.map((cells) => `| ${cells.join(" | ")} |\n`).join(""))
+    .replace(WAITED, `In that run Envoy waited ${waited.toFixed(1)} times`);
   const style = await resolveConfig(PAGE);
   writeFileSync(PAGE, await format(written, { ...style, filepath: PAGE }));
   return 0;
