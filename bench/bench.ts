@@ -132,11 +132,13 @@ function section(
   compared: boolean,
 ): string {
   const found = rows.filter((row) => row.shape === shape.name);
+  const telling = variants.some(({ tells }) => tells === true);
   const lines = found.map((row) => [
     variants.find((one) => one.name === row.variant)?.title ?? "generator alone",
     shown(row.cpu, 2),
     shown(row.overTcpProxy, 2),
     shown(row.ofDubboProxy, 3),
+    ...(telling ? [shown(row.ofCounting, 3)] : []),
     ...(compared ? [shown(row.ofBase, 3)] : []),
     Math.round(row.callsPerSecond.median).toString(),
     row.p50.median.toFixed(0),
@@ -146,7 +148,8 @@ function section(
   ]);
   const cpu = ["CPU µs per call", "over tcp_proxy", "× dubbo_proxy"];
   const rest = ["calls/s", "p50 µs", "p99 µs", "waited", ""];
-  const head = ["", ...cpu, ...(compared ? ["× base"] : []), ...rest];
+  const against = [...(telling ? ["× counting"] : []), ...(compared ? ["× base"] : [])];
+  const head = ["", ...cpu, ...against, ...rest];
   return `${shape.name}: ${shape.title}\n${table([head, ...lines])}`;
 }
 

@@ -20,6 +20,8 @@ export interface Row {
   overTcpProxy: Spread | undefined;
   /** Times what `dubbo_proxy` alone needs. */
   ofDubboProxy: Spread | undefined;
+  /** Times what our chain needs that only counts. */
+  ofCounting: Spread | undefined;
   /** Times what the same chain needs with the build that is compared with. */
   ofBase: Spread | undefined;
   /** Time that Envoy waited for a core, as a share of its CPU time. */
@@ -60,6 +62,7 @@ export function summarize(measurements: readonly Measurement[]): Row[] {
       cpu: variant === DIRECT ? undefined : spreadOf(ones.map((one) => one.cpuPerCall!)),
       overTcpProxy: against("tcp_proxy", (a, b) => a - b),
       ofDubboProxy: against("dubbo_proxy", (a, b) => a / b),
+      ofCounting: against("ours", (a, b) => a / b),
       ofBase: against(BASE + variant, (a, b) => a / b),
       waited: variant === DIRECT ? undefined : spreadOf(ones.map((one) => one.waited!)),
       callsPerSecond: spreadOf(ones.map((one) => one.callsPerSecond)),

@@ -3,10 +3,8 @@
 
 import { spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, readFileSync, readdirSync, statSync } from "node:fs";
-import { utimesSync, writeFileSync } from "node:fs";
+import { renameSync, utimesSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { pack } from "./pack.mjs";
-import { shrink } from "./shrink.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const module = `${root}build/dubbo.wasm`;
@@ -27,12 +25,17 @@ function newest(path) {
 if (made < Math.max(...sources.map(newest))) {
   const compiler = `${root}node_modules/assemblyscript/bin/asc.js`;
   const begun = new Date();
-  const args = [compiler, "assembly/index.ts", "--target", "release"];
+  // Under its own name only when it is done: whoever is killed before leaves no module that looks new.
+  const unfinished = `${root}build/unfinished.${process.pid}.wasm`;
+  const args = [compiler, "assembly/index.ts", "--target", "release", "--outFile", unfinished];
   const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: "inherit" });
   if (status !== 0) process.exit(status ?? 1);
-  writeFileSync(module, pack(shrink(readFileSync(module))));
+  // Only now: most runs have nothing to do, and Binaryen takes its time to load.
+  const [{ pack }, { shrink }] = await Promise.all([import("./pack.mjs"), import("./shrink.mjs")]);
+  writeFileSync(unfinished, pack(shrink(readFileSync(unfinished))));
   // What is changed while the compiler runs is newer than the module.
-  utimesSync(module, begun, begun);
+  utimesSync(unfinished, begun, begun);
+  renameSync(unfinished, module);
 }
 for (const folder of ["manifests", "manifests/gateway"]) {
   const copy = `${root}${folder}/dubbo.wasm`;

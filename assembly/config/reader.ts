@@ -80,6 +80,7 @@ export class ConfigReader {
         "max_body_bytes",
         "answer_on_upstream_close",
         "close_on_downstream_close",
+        "drop_upstream_events",
         "metrics",
         "routing",
         "policies",
@@ -108,6 +109,8 @@ export class ConfigReader {
       closes,
       false,
     );
+    const drops = root.member("drop_upstream_events");
+    settings.dropsUpstreamEvents = checker.flag(under("$", "drop_upstream_events"), drops, false);
     const metrics = root.member("metrics");
     if (metrics) this.readMetrics(metrics, settings);
     const matches = new MatchReader(checker, settings.query, node);

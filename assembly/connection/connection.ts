@@ -118,14 +118,17 @@ export class Connection {
     if (size != 0) this.isUsed = true;
     const framing = this.framing;
     const ruled = framing.ruled;
+    const held = this.heldAnswer;
+    // Where the last read had no room for a frame, the next one begins within it.
+    const begun = framing.upstream.frameLength;
+    const isAtFrame = held !== null && held.length == begun;
     if (!framing.isPassedThrough) {
       if (ruled && ruled.awaitsAnswers) size = framing.ruleAnswers(ruled, size, isEnd);
       else framing.observeAnswers(size);
     } else if (ruled) {
       ruled.heldAnswer.letGo(BufferType.UPSTREAM_DATA);
     }
-    const held = this.heldAnswer;
-    if (held) this.guardAnswers(held, size, isEnd);
+    if (held) this.guardAnswers(held, size, isEnd, isAtFrame);
   }
 
   /**
@@ -191,18 +194,26 @@ export class Connection {
     closeDownstream();
   }
 
-  /** Holds the beginning of an answer, of the `size` bytes that go on, and answers when nothing more comes. */
-  private guardAnswers(held: HeldFrame, size: u32, isEnd: bool): void {
+  /**
+   * Holds the beginning of an answer, of the `size` bytes that go on, and answers when nothing more comes.
+   *
+   * @param isAtFrame whether what is held, and else these bytes, begin with a frame
+   */
+  private guardAnswers(held: HeldFrame, size: u32, isEnd: bool, isAtFrame: bool): void {
     const framing = this.framing;
     const upstream = framing.upstream;
     const isPassedThrough = framing.isPassedThrough;
-    holdUnfinished(this.plugin.splice, held, size, isPassedThrough ? 0 : upstream.frameLength);
+    const plugin = this.plugin;
+    const drops = plugin.settings.dropsUpstreamEvents && framing.hadUpstreamEvent && isAtFrame;
+    framing.hadUpstreamEvent = false;
+    const unfinished = isPassedThrough ? 0 : upstream.frameLength;
+    const mostDropped = drops ? plugin.settings.maxBodyBytes : 0;
+    holdUnfinished(plugin.splice, held, size, unfinished, mostDropped);
     if (!isEnd || isPassedThrough) return;
     // After half a frame that has gone on nothing could be told from the rest of it.
     const isBetweenFrames = !upstream.insideFrame || held.length != 0;
     held.clear();
     // A client that ended first has left: none of Dubbo's goes on reading.
-    if (isBetweenFrames && this.closedBy == ClosedBy.UNKNOWN)
-      framing.answerCalls(this.plugin.guard!);
+    if (isBetweenFrames && this.closedBy == ClosedBy.UNKNOWN) framing.answerCalls(plugin.guard!);
   }
 }

@@ -13,6 +13,7 @@
  */
 import { dubboStatus } from "../call/statuses";
 import { Direction, Outcome } from "../call/vocabulary";
+import { bodyLengthOf, flagOf, HEADER_LENGTH, isEvent, isFrame, isRequest } from "../dubbo/header";
 import { SERVER_ERROR } from "../dubbo/tables";
 import { appendEnd, BufferType, fetch, lastLength } from "../host/buffers";
 import { InFlightList } from "../ledger/in_flight";
@@ -118,12 +119,21 @@ export function answerCalls(
  * @param held what is held of the unfinished frame so far
  * @param size bytes of this read
  * @param unfinished bytes of the unfinished frame that have come, those of earlier reads too
+ * @param maxDropped the longest body of a frame where events are to be dropped, of which there are some; else 0
  */
-export function holdUnfinished(splice: Splice, held: HeldFrame, size: u32, unfinished: u32): void {
+export function holdUnfinished(
+  splice: Splice,
+  held: HeldFrame,
+  size: u32,
+  unfinished: u32,
+  maxDropped: u32,
+): void {
   const type = BufferType.UPSTREAM_DATA;
   const isSameFrame = unfinished > size;
-  if (held.length == 0 && (unfinished == 0 || isSameFrame)) return;
-  if (unfinished == 0) return held.letGo(type);
+  if (maxDropped == 0) {
+    if (held.length == 0 && (unfinished == 0 || isSameFrame)) return;
+    if (unfinished == 0) return held.letGo(type);
+  }
   const bytes = fetch(type, 0, size);
   // Bytes that were not shown cannot be held.
   if (lastLength() != size) return held.letGo(type);
@@ -132,10 +142,35 @@ export function holdUnfinished(splice: Splice, held: HeldFrame, size: u32, unfin
     if (!held.append(bytes, size)) return held.letGo(type);
     splice.drop(size);
   } else {
-    splice.insert(held.start, held.length);
+    const whole = size - unfinished;
+    if (maxDropped != 0 && held.append(bytes, whole)) {
+      keepOthers(splice, held, maxDropped);
+      splice.replace(whole);
+    } else {
+      splice.insert(held.start, held.length);
+      splice.keep(whole);
+    }
     held.clear();
-    splice.keep(size - unfinished);
     if (held.append(splice.at, unfinished)) splice.drop(unfinished);
   }
   splice.finish(type);
+}
+
+/** Lets all that is held go on but events which ask or announce, up to where no frame begins that is whole. */
+function keepOthers(splice: Splice, held: HeldFrame, maxBody: u32): void {
+  let frame = held.start;
+  let kept = frame;
+  const end = frame + held.length;
+  while (frame + HEADER_LENGTH <= end && isFrame(frame)) {
+    const body = bodyLengthOf(frame);
+    if (body > maxBody || body > <u32>(end - frame) - HEADER_LENGTH) break;
+    const flag = flagOf(frame);
+    const next = frame + HEADER_LENGTH + body;
+    if (isEvent(flag) && isRequest(flag)) {
+      splice.insert(kept, <u32>(frame - kept));
+      kept = next;
+    }
+    frame = next;
+  }
+  splice.insert(kept, <u32>(end - kept));
 }

@@ -96,7 +96,7 @@ export function readRequest(
       if (head != 0) known = heads.find(side, serialization, half.body, head, period);
     }
     if (known) {
-      if (!plugin.readsContextsOnly || passesUntraced(plugin, half, heads, head, end)) {
+      if (!plugin.readsContextsOnly || isSettled(plugin, half, heads, head, end)) {
         half.series = known;
         return true;
       }
@@ -153,21 +153,22 @@ export function readRequest(
 }
 
 /**
- * Whether nothing is to be told of the call whose head, `head` bytes long, was found last: chance says no, and its
- * body, which ends at `end`, holds no context of its caller's. Else its attachments must be read.
+ * Whether the call is settled whose head, `head` bytes long, was found last: its body, which ends at `end`, holds no
+ * context of its caller's, so that chance alone says whether it is told. Else its attachments must be read.
  */
-function passesUntraced(
-  plugin: Plugin,
-  half: Half,
-  heads: KnownHeads,
-  head: u32,
-  end: usize,
-): bool {
+function isSettled(plugin: Plugin, half: Half, heads: KnownHeads, head: u32, end: usize): bool {
   const tracing = plugin.tracing;
-  if (!half.bodyComplete || !tracing || tracing.isLucky()) return false;
+  if (!half.bodyComplete || !tracing) return false;
   const rest = half.body + head;
-  if (!heads.endsAsKnown(rest, end) && mayHoldContext(rest, end)) return false;
-  tracing.pass();
+  const isAsKnown = heads.endsAsKnown(rest, end);
+  if (!tracing.isLucky()) {
+    if (!isAsKnown && mayHoldContext(rest, end)) return false;
+    tracing.pass();
+    return true;
+  }
+  if (!isAsKnown) return false;
+  plugin.query!.clear();
+  half.noted = plugin.beginNoted(callbackTime());
   return true;
 }
 

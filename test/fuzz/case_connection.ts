@@ -6,7 +6,13 @@ import { concat, hexOf, response } from "../frames/frames.ts";
 import { FASTJSON2 } from "../module/routing/frames.ts";
 import type { PluginConfig } from "./configurations.ts";
 import type { SentFrame, Side } from "./fuzz_case.ts";
-import { holdAnswers, holdStreams, WrongBytes, type Fates } from "./rewritten.ts";
+import {
+  holdAnswers,
+  holdStreams,
+  withoutEventRequests,
+  WrongBytes,
+  type Fates,
+} from "./rewritten.ts";
 import { areAsked, authorizes, neverRewrites } from "./rule_model.ts";
 import { propagates } from "./telemetry.ts";
 import { ConnectionModel, type GuardAnswer, type Totals } from "./traffic_model.ts";
@@ -74,6 +80,8 @@ export class CaseConnection {
   #waiting: Uint8Array[] = [];
   /** All that the server sent, where the filter may answer for it, and what went back to the client. */
   #answered: Uint8Array = NO_BYTES;
+  /** What must have gone back to the client of the frames that are whole, where answers are guarded. */
+  #goneBack: Uint8Array = NO_BYTES;
   /** All that the server sent, and what went back in another way than it would if no call were refused. */
   readonly #sentBack: Uint8Array[] = [];
   #wrongBack: WrongBytes | undefined;
@@ -147,6 +155,7 @@ export class CaseConnection {
 
   #holdBack(went: Uint8Array, bytes: Uint8Array, end: boolean): void {
     const model = this.#model;
+    const wasPassedThrough = model.isPassedThrough;
     model.pass("upstream", bytes);
     if (this.config.answer_on_upstream_close !== true) {
       if (went !== bytes && Buffer.compare(went, bytes) !== 0) {
@@ -158,7 +167,14 @@ export class CaseConnection {
     this.#wentBack += went.length;
     // The unfinished frame at the end is held, and never goes on if it does not end.
     const held = model.isPassedThrough ? 0 : model.unfinishedAnswer;
-    let expected = this.#answered.subarray(0, this.#answered.length - held);
+    const whole = this.#answered.subarray(0, this.#answered.length - held);
+    this.#answered = this.#answered.subarray(whole.length);
+    const drops = this.config.drop_upstream_events === true && !wasPassedThrough;
+    this.#goneBack = concat([
+      this.#goneBack,
+      drops ? withoutEventRequests(whole, this.#maxBody) : whole,
+    ]);
+    let expected = this.#goneBack;
     if (end && !model.isPassedThrough && !this.#ended.downstream) {
       const answers = model.answer((answer) => guardAnswer(answer).length).map(guardAnswer);
       expected = concat([NO_BYTES, expected, ...answers]);
@@ -200,7 +216,8 @@ export class CaseConnection {
     if (fates.refused > 0) {
       const sent = concat([NO_BYTES, ...this.#sentBack]);
       const answers = this.config.answer_on_upstream_close === true;
-      holdAnswers(sent, connection.toDownstream, fates.refusedIds, answers);
+      const drops = this.config.drop_upstream_events === true;
+      holdAnswers(sent, connection.toDownstream, fates.refusedIds, answers, drops);
     } else if (this.#wrongBack !== undefined) {
       throw this.#wrongBack;
     }

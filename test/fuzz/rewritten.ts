@@ -2,6 +2,7 @@
 // the same call with the attachments that the rules say, or a heartbeat in the place of a call that it
 // refuses. A good call is never refused for the sake of protected keys.
 
+import { concat } from "../frames/frames.ts";
 import { FASTJSON2, HESSIAN2, shown, take, type Taken } from "../module/routing/frames.ts";
 import { decodeRequest, type Invocation } from "../../demo/dubbo/message.ts";
 import type { PolicyConfig, RoutingConfig } from "./configurations.ts";
@@ -350,6 +351,7 @@ export function holdAnswers(
   back: Uint8Array,
   refusedIds: ReadonlySet<bigint>,
   answers: boolean,
+  drops: boolean,
 ): void {
   let at = 0;
   let to = 0;
@@ -358,6 +360,10 @@ export function holdAnswers(
     if (at + length > sent.length) break;
     const old = sent.subarray(at, at + length);
     const now = back.subarray(to, to + Math.min(lengthOf(back, to), back.length - to));
+    if (drops && isEventRequest(old) && !same(old, now)) {
+      at += length;
+      continue;
+    }
     const isRefusal =
       (old[2]! & 0xa0) === 0x20 &&
       (now[2]! & 0xa0) === 0 &&
@@ -372,6 +378,25 @@ export function holdAnswers(
   if (!answers && !same(left.subarray(0, rest.length), rest)) {
     fail("other bytes went back", left, rest);
   }
+}
+
+/** What is left without heartbeats that ask and READONLY, up to where no frame begins. */
+export function withoutEventRequests(bytes: Uint8Array, maxBody: number): Uint8Array {
+  const kept: Uint8Array[] = [];
+  let at = 0;
+  while (bytes.length - at >= HEADER && bytes[at] === 0xda && bytes[at + 1] === 0xbb) {
+    const length = lengthOf(bytes, at);
+    if (length - HEADER > maxBody || at + length > bytes.length) break;
+    const frame = bytes.subarray(at, at + length);
+    if (!isEventRequest(frame)) kept.push(frame);
+    at += length;
+  }
+  return concat([...kept, bytes.subarray(at)]);
+}
+
+/** Whether a frame is a heartbeat that asks, or READONLY. */
+function isEventRequest(frame: Uint8Array): boolean {
+  return (frame[2]! & 0xa0) === 0xa0;
 }
 
 /** Whether `gone` is the beginning of an answer or event that was still passing. */

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Connection } from "../emulator/connection.ts";
-import { concat, heartbeat, request, response } from "../frames/frames.ts";
+import { concat, heartbeat, readonly, request, response } from "../frames/frames.ts";
 import { hessianString } from "../frames/hessian2.ts";
 import { hex, hexOf } from "../emulator/hex.ts";
 import { splitFrames } from "./routing/frames.ts";
@@ -230,6 +230,34 @@ describe("answers that are held", () => {
       [1n, 20],
       [2n, SERVER_ERROR],
     ]);
+  });
+
+  test("an event goes on where a frame before it has found no room, and none does after that", () => {
+    const { plugin } = start({ max_body_bytes: 128 * MIB, drop_upstream_events: true });
+    const event = readonly({ id: 9 });
+    const bytes = concat([response({ id: 1, body: new Uint8Array(70 * MIB) }), event]);
+    const connection = plugin.connect();
+    connection.downstream(concat([request({ id: 1 }), request({ id: 2 })]));
+    for (let at = 0; at < bytes.length; at += 8 * MIB) {
+      connection.upstream(bytes.subarray(at, at + 8 * MIB));
+    }
+    assert.ok(Buffer.from(connection.toDownstream).equals(bytes));
+    const answer = response({ id: 2 });
+    for (const one of [event, concat([event, answer, event]), event]) connection.upstream(one);
+    assert.ok(Buffer.from(connection.toDownstream).equals(concat([bytes, answer])));
+  });
+
+  test("events are dropped up to where what comes is no Dubbo, however it is cut", () => {
+    const { plugin } = start({ drop_upstream_events: true });
+    const foreign = concat([hex("00112233"), readonly({ id: 9 })]);
+    const bytes = concat([response(), readonly({ id: 9 }), foreign]);
+    for (let cut = 0; cut < bytes.length; cut++) {
+      const connection = plugin.connect();
+      if (cut > 0) connection.upstream(bytes.subarray(0, cut));
+      connection.upstream(bytes.subarray(cut));
+      const expected = concat([response(), foreign]);
+      assert.ok(Buffer.from(connection.toDownstream).equals(expected), String(cut));
+    }
   });
 });
 

@@ -2,9 +2,10 @@
 // manifests/ carries. Prints the checksum that a release is known by.
 
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -39,6 +40,29 @@ test("two builds in two places give the same bytes", LIMIT, async (t) => {
     "manifests/dubbo.wasm is another build",
   );
   t.diagnostic(`sha256 of dubbo.wasm: ${sums[0]}`);
+});
+
+test("a build that is killed in its middle leaves no module", LIMIT, (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "dubbo-killed-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  for (const name of SOURCES) cpSync(fromRoot(name), join(folder, name), { recursive: true });
+  for (const name of ["build", "manifests/gateway", "node_modules/assemblyscript/bin"]) {
+    mkdirSync(join(folder, name), { recursive: true });
+  }
+  // In the compiler's place: it writes its module, and then whoever called it is gone.
+  const compiler = `
+    const [, , ...args] = process.argv;
+    const at = args.indexOf("--outFile");
+    require("fs").writeFileSync(at < 0 ? "build/dubbo.wasm" : args[at + 1], "unpacked");
+    process.kill(process.ppid, "SIGKILL");
+  `;
+  writeFileSync(join(folder, "node_modules/assemblyscript/bin/asc.js"), compiler);
+  writeFileSync(join(folder, "node_modules/package.json"), "{}");
+  const { signal } = spawnSync(process.execPath, [join(folder, "harness/compile.mjs")]);
+  assert.equal(signal, "SIGKILL");
+  const left = readdirSync(join(folder, "build"));
+  assert.equal(left.length, 1, left.join());
+  assert.ok(!left.includes("dubbo.wasm"), left.join());
 });
 
 /** The checksum of a build in a folder of its own. */

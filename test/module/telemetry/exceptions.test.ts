@@ -126,6 +126,30 @@ describe("the class of an exception", () => {
     }
   });
 
+  test("is each span's own among calls of one method", () => {
+    const started = start({ otlp: OTLP, spans: ALL });
+    const nothing = Uint8Array.of(0x4e);
+    const [one, other] = [ofClass("a.OneException"), ofClass("b.OtherException")];
+    const connection = started.plugin.connect();
+    [nothing, one, one, other, nothing, other].forEach((value, id) => {
+      connection.downstream(request({ id }));
+      connection.upstream(thrownAs(value, BigInt(id)));
+    });
+    started.clock.advance(SECOND);
+    started.vm.tick();
+    assert.deepEqual(
+      spansOf(started).map(({ attributes }) => attributes["error.type"]),
+      [
+        "exception",
+        "a.OneException",
+        "a.OneException",
+        "b.OtherException",
+        "exception",
+        "b.OtherException",
+      ],
+    );
+  });
+
   test("is told where it is asked for", () => {
     const answer = thrownAs(ofClass("a.b.C"), 0n);
     const log = start({ log: { to: "envoy", fields: ["method", "exception"] } });

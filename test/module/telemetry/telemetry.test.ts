@@ -174,13 +174,20 @@ describe("a span", () => {
   });
 
   test("is its call's own, whatever calls were told before", () => {
-    const rules = [{ name: "odd", match: { method: { suffix: "1" } } }];
-    const started = start({ otlp: OTLP, spans: ALL }, { routing: { rules } });
+    const having = (name: string) => ({ attachments: [{ name, present: true }] });
+    const rules = [{ name: "gold", match: having("tenant") }];
+    const match = having("zone");
+    const policies = [{ name: "no-zone", match, authorize: "deny", enforce: false }];
+    const started = start({ otlp: OTLP, spans: ALL }, { routing: { rules }, policies });
     const connection = started.plugin.connect();
     const expected: unknown[] = [];
     let id = 0;
     const call = (method: string, status: number | undefined, traceparent?: string): void => {
       const extraAttachments: Record<string, string> = traceparent ? { traceparent } : {};
+      // At times one of them changes alone.
+      const [isGold, isZoned] = [id % 6 < 3, id % 4 < 2];
+      if (isGold) extraAttachments.tenant = "gold";
+      if (isZoned) extraAttachments.zone = "a";
       const asked = request({ id: ++id, method, args: ["a".repeat(id)], extraAttachments });
       connection.downstream(asked);
       started.clock.advance(BigInt(1000 * id));
@@ -195,13 +202,16 @@ describe("a span", () => {
         status: { 20: "OK", 70: "SERVICE_ERROR" }[status!],
         asked: asked.length,
         got: status === undefined ? undefined : answer.length,
-        rule: method.endsWith("1") ? "odd" : undefined,
+        rule: isGold ? "gold" : undefined,
+        policy: isZoned ? "no-zone" : undefined,
       });
     };
     for (const traceparent of [undefined, SAMPLED]) {
       // More methods than are remembered, and some of them again at once.
       for (let i = 0; i < 80; i++) call(`M${i}`, i % 3 === 0 ? 70 : 20, traceparent);
-      for (let i = 0; i < 6; i++) call(`M${i % 2}`, i % 4 === 0 ? 70 : 20, traceparent);
+      for (let i = 0; i < 12; i++) call("M1", i % 6 === 0 ? 70 : 20, traceparent);
+      // Too long to be remembered.
+      for (let i = 0; i < 4; i++) call(`${"m".repeat(180)}${i % 2}`, 20, traceparent);
     }
     for (let i = 0; i < 3; i++) call(`M${i}`, undefined);
     connection.close("remote");
@@ -217,10 +227,11 @@ describe("a span", () => {
       asked: attributes["dubbo.request.bytes"],
       got: attributes["dubbo.response.bytes"],
       rule: attributes["dubbo.rule"],
+      policy: attributes["dubbo.policy"],
     }));
     assert.deepEqual(seen, expected);
     assert.equal(new Set(spans.map(({ spanId }) => spanId)).size, spans.length);
-    assert.equal(new Set(spans.map(({ traceId }) => traceId)).size, 86 + 1 + 3);
+    assert.equal(new Set(spans.map(({ traceId }) => traceId)).size, 96 + 1 + 3);
   });
 
   test("has a name where none of the call's is a label", () => {
@@ -290,6 +301,14 @@ describe("a head that is known", () => {
       spansOf(started).map(({ traceId }) => traceId),
       [TRACE],
     );
+  });
+
+  test("begins a trace of its own after one that its caller began", () => {
+    const started = start({ otlp: OTLP, spans: ALL });
+    make(started, [{}, {}, { extraAttachments: { traceparent: SAMPLED } }, {}]);
+    const traces = spansOf(started).map(({ traceId }) => traceId);
+    assert.equal(new Set(traces).size, 4);
+    assert.equal(traces[2], TRACE);
   });
 
   test("is counted as without spans, whatever stands in attachments", () => {
@@ -410,6 +429,20 @@ describe("a long request whose head is known", () => {
       const traces = told(started).map(({ traceId }) => traceId);
       assert.deepEqual(traces, Array(16).fill(TRACE), JSON.stringify(form));
     }
+  });
+
+  test("is read whole where its tail may not have it", () => {
+    // A caller that always sends one, far in front of the end; a serialization whose tail cannot be read.
+    const traced = { ...long, extraAttachments: { traceparent: SAMPLED, z: "z".repeat(5000) } };
+    const started = start({ otlp: OTLP, spans: NONE });
+    for (let i = 0; i < 4; i++) cut(started, request(traced), [1000]);
+    assert.equal(told(started).length, 4);
+    const other = { ...long, serialization: "fastjson2" };
+    const second = learnt(NONE, other);
+    for (let i = 0; i < 3; i++) {
+      cut(second, request({ ...other, extraAttachments: { traceparent: SAMPLED } }), [1000]);
+    }
+    assert.equal(told(second).length, 3);
   });
 
   test("takes nothing among its arguments for a context", () => {
