@@ -26,7 +26,9 @@ async function main(): Promise<number> {
     return found;
   };
   const lines = SHAPES.map((shape) => {
-    const cpu = ["tcp_proxy", "ours", "spans"].map((name) => shown(rowOf(shape, name).cpu, 2));
+    const cpu = ["tcp_proxy", "ours", "spans"].map((name) =>
+      rowOf(shape, name).cpu?.median.toFixed(2),
+    );
     const times = ["spans", "errors"].map((name) => shown(rowOf(shape, name).ofCounting, 3));
     return [shape, ...cpu, ...times];
   });
