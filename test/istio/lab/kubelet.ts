@@ -50,6 +50,7 @@ const NODE_INFO = {
 };
 
 interface Known {
+  object: PodObject;
   started: Promise<Pod>;
   pod?: Pod;
   ended?: Promise<void>;
@@ -120,7 +121,7 @@ export class Kubelet {
     await Promise.all([...this.#known.values()].map(({ ended }) => ended));
     await Promise.all(pods.map((pod) => pod.stop()));
     await this.#streams?.stop();
-    await Promise.all(pods.map(({ object }) => this.#remove(object)));
+    await Promise.all([...this.#known.values()].map(({ object }) => this.#remove(object)));
   }
 
   async #serveStreams(): Promise<void> {
@@ -161,7 +162,7 @@ export class Kubelet {
     if (known === undefined) {
       if (type === "DELETED" || deletionTimestamp !== undefined) return;
       const started = this.#run(object);
-      this.#known.set(uid, { started });
+      this.#known.set(uid, { object, started });
       // Whoever has asked for it hears of it.
       started.catch(() => {});
     } else if (deletionTimestamp !== undefined || type === "DELETED") {
