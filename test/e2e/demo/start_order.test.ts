@@ -48,7 +48,8 @@ before(async () => {
     join(folder, COMPILER),
     `const { appendFileSync, copyFileSync } = require("node:fs");
 appendFileSync("compiled", "once\\n");
-copyFileSync(${JSON.stringify(fromRoot("build", "dubbo.wasm"))}, "build/dubbo.wasm");
+const out = process.argv[process.argv.indexOf("--outFile") + 1];
+copyFileSync(${JSON.stringify(fromRoot("build", "dubbo.wasm"))}, out);
 `,
   );
   const demo = await onFreePorts(folder);
