@@ -15,7 +15,7 @@ export interface Told {
   severity: number;
   start: bigint;
   end: bigint;
-  /** When the request's last byte had passed; 0 in a record. */
+  /** When the request's last byte had passed; 0 in a record, and in a span of Envoy's own. */
   asked: bigint;
   isError: boolean;
   attributes: Record<string, string | number>;
@@ -74,6 +74,7 @@ export function readLogs(body: Uint8Array): Export {
 
 function askedIn(events: any[]): bigint {
   const [event, ...others] = events;
+  if (event === undefined) return 0n;
   if (event.name !== "request.last_byte" || others.length > 0) throw new Error("other events");
   return BigInt(event.timeUnixNano);
 }

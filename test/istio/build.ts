@@ -1,5 +1,5 @@
-// Builds and fetches all that `npm run test:istio` needs, before it leaves the network behind:
-// our commands and Istio's own into build/istio/, dubbo-go's peers, Envoy.
+// Builds and fetches what `npm run test:istio` needs, before it leaves the network behind: our commands and
+// Istio's own into build/istio/, dubbo-go's peers, Envoy. istiod and Kubernetes come from ../kubernetes/build.ts.
 //
 // A first run downloads the Go modules of Istio and takes 515 s of CPU time, a later one seconds.
 // Needs Go 1.26 or newer, which fetches itself, and `flock`.

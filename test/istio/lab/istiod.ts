@@ -45,7 +45,7 @@ export class Istiod {
   /** Where its log begins for us, in characters. */
   readonly #begin: number;
   #pushesBefore = -1;
-  #debug: Promise<{ url: string; token: string }> | undefined;
+  #debug: { url: string; token: string } | undefined;
 
   constructor(server: ApiServer) {
     this.#server = server;
@@ -100,13 +100,17 @@ export class Istiod {
 
   // The proxies that have not answered yet to the last that they were sent, of each kind.
   async #unheard(): Promise<string[]> {
-    const { url, token } = await (this.#debug ??= this.#debugAccess());
+    const { url, token } = (this.#debug ??= await this.#debugAccess());
     const signal = AbortSignal.timeout(DEBUG_MS);
     const headers = { authorization: `Bearer ${token}` };
     const response = await fetch(`${url}/debug/syncz`, { signal, headers });
     if (!response.ok) throw new Error(`syncz: ${response.status} ${await response.text()}`);
     const proxies = ((await response.json()) ?? []) as Json[];
+    // One that is gone is listed for a while.
+    const pods: Json[] = (await this.#server.client.get("/api/v1/pods")).items;
+    const names = new Set(pods.map(({ metadata }) => `${metadata.name}.${metadata.namespace}`));
     return proxies
+      .filter(({ proxy }) => names.has(proxy))
       .filter(({ resources = {} }) =>
         (Object.values(resources) as Json[]).some(
           ({ sent, acked, lastError }) => sent !== acked && !lastError,

@@ -4,7 +4,7 @@
 // It knows just what these manifests use. A container that ends stays ended, and readiness is looked at until it is
 // there for the first time: tests that stop a program want to see what its callers see.
 
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Json } from "../../../harness/envoy_config.ts";
@@ -15,7 +15,7 @@ import { kubernetesCommand } from "../../kubernetes/commands.ts";
 import { resolverFile } from "./cluster_dns.ts";
 import { idOf, type KubernetesObject, type PodObject } from "./kubernetes.ts";
 import { HOST, nextPodAddress } from "./network.ts";
-import { startPod, volumesFolder, type Pod } from "./pod.ts";
+import { startPod, volumesFolder, type Pod, type Surroundings } from "./pod.ts";
 import { tokensOf } from "./tokens.ts";
 import { missingFrom, updateConfigMaps } from "./volumes.ts";
 
@@ -111,17 +111,27 @@ export class Kubelet {
     for (const { done } of this.#watches) done.catch((error) => (this.#failed ??= error));
   }
 
-  /** Ends all its Pods at once, without grace, and takes them out of the cluster. */
+  /**
+   * Ends all its Pods at once, without grace, and takes them out of the cluster. Rejects with the first thing that has
+   * gone wrong since it was started, after it has ended the rest.
+   */
   async stop(): Promise<void> {
     this.#stopping = true;
     for (const watch of this.#watches) watch.end();
     await Promise.allSettled(this.#watches.map(({ done }) => done));
-    const started = await Promise.allSettled([...this.#known.values()].map((one) => one.started));
-    const pods = started.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
-    await Promise.all([...this.#known.values()].map(({ ended }) => ended));
-    await Promise.all(pods.map((pod) => pod.stop()));
+    const known = [...this.#known.values()];
+    const stopped = await Promise.allSettled(known.map((one) => this.#stop(one)));
     await this.#streams?.stop();
-    await Promise.all([...this.#known.values()].map(({ object }) => this.#remove(object)));
+    for (const one of stopped) if (one.status === "rejected") this.#failed ??= one.reason;
+    if (this.#failed !== undefined) throw this.#failed;
+  }
+
+  async #stop({ object, started, ended }: Known): Promise<void> {
+    // One that has not started has ended what it began, and whoever wanted it has heard why.
+    const pod = await started.catch(() => undefined);
+    await ended;
+    await pod?.stop();
+    await this.#remove(object);
   }
 
   async #serveStreams(): Promise<void> {
@@ -181,9 +191,32 @@ export class Kubelet {
       startTime: new Date().toISOString().replace(/\.\d+/, ""),
     };
     const object = { ...bound, status: { ...bound.status, ...status } } as PodObject;
-    const { uid, namespace } = object.metadata;
+    const { uid } = object.metadata;
     await this.#say(object, { ...status, phase: "Pending" });
-    const pod = await startPod(object, {
+    const pod = await startPod(object, await this.#around(object));
+    try {
+      const known = this.#known.get(uid)!;
+      known.pod = pod;
+      // What has changed while it was started.
+      updateConfigMaps(object, volumesFolder(this.#folder, object), [...this.#configMaps.values()]);
+      writeFileSync(this.#accessFile(object), JSON.stringify(pod.access));
+      const ready = ["Initialized", "ContainersReady", "Ready", "PodScheduled"];
+      await this.#say(object, {
+        phase: "Running",
+        conditions: ready.map((type) => ({ type, status: "True" })),
+        containerStatuses: statusesOf(object.spec.containers),
+        initContainerStatuses: statusesOf(object.spec.initContainers),
+      });
+      return pod;
+    } catch (error) {
+      await pod.stop();
+      throw error;
+    }
+  }
+
+  async #around(object: PodObject): Promise<Surroundings> {
+    const { uid, namespace } = object.metadata;
+    return {
       folder: this.#folder,
       objects: await this.#mountable(object),
       tokens: await tokensOf(this.#server, object),
@@ -192,28 +225,23 @@ export class Kubelet {
       logs: Object.fromEntries(
         Object.entries(this.#logs).map(([name, file]) => [name, join(this.#server.folder, file)]),
       ),
-    });
-    const ready = ["Initialized", "ContainersReady", "Ready", "PodScheduled"];
-    await this.#say(object, {
-      phase: "Running",
-      conditions: ready.map((type) => ({ type, status: "True" })),
-      containerStatuses: statusesOf(object.spec.containers),
-      initContainerStatuses: statusesOf(object.spec.initContainers),
-    });
-    this.#known.get(uid)!.pod = pod;
-    const access = join(this.#folder, `${namespace}_${pod.name}.json`);
-    writeFileSync(access, JSON.stringify(pod.access));
-    return pod;
+    };
+  }
+
+  /** What streams reads of a Pod. */
+  #accessFile({ metadata }: PodObject): string {
+    return join(this.#folder, `${metadata.namespace}_${metadata.name}.json`);
   }
 
   async #end({ started }: Known, graceS: number): Promise<void> {
     const pod = await started.catch(() => undefined);
     if (pod === undefined) return;
+    rmSync(this.#accessFile(pod.object));
     await pod.terminate(graceS * 1000);
     await this.#remove(pod.object);
   }
 
-  /** The ConfigMaps of a Pod's namespace, once all that it mounts are there: istiod makes one for each. */
+  /** All ConfigMaps, once those that a Pod mounts are there: istiod makes one for each namespace. */
   async #mountable(object: PodObject): Promise<KubernetesObject[]> {
     const deadline = Date.now() + RUNNING_MS;
     for (;;) {
@@ -272,8 +300,13 @@ export async function startKubelet(
   options: KubeletOptions = {},
 ): Promise<Kubelet> {
   const kubelet = new Kubelet(server, node, options);
-  await kubelet.start();
-  return kubelet;
+  try {
+    await kubelet.start();
+    return kubelet;
+  } catch (error) {
+    await kubelet.stop();
+    throw error;
+  }
 }
 
 // What kubectl shows of containers, and asks for before it runs a command in one.

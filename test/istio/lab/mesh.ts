@@ -124,6 +124,8 @@ export class Mesh {
   async apply(...objects: KubernetesObject[]): Promise<void> {
     if (objects.length === 0) return;
     this.istiod.expectPush();
+    // Some may be there where others are refused.
+    for (const object of objects) this.#known.set(idOf(object), object);
     const told = await this.kubectl("apply", "-f", this.#write(objects));
     if (!told.split("\n").some(isPushed)) this.istiod.expectNothing();
     this.adopt(...(await Promise.all(objects.map((object) => this.#addressed(object)))));
@@ -243,10 +245,9 @@ function isPushed(line: string): boolean {
 /** Applies these objects to a cluster with Istio; no pod runs yet. */
 export async function startMesh({ objects, operators }: MeshOptions): Promise<Mesh> {
   const plane = ControlPlane.attach() ?? (await startControlPlane());
-  let kubelet: Kubelet | undefined;
+  let mesh: Mesh | undefined;
   try {
-    kubelet = await startKubelet(plane.server, NODE, { port: KUBELET_PORT });
-    const mesh = new Mesh(plane, kubelet);
+    mesh = new Mesh(plane, await startKubelet(plane.server, NODE, { port: KUBELET_PORT }));
     mesh.istiod.expectPush();
     // Else it would come to proxies later, and connections would keep what was before.
     if (await install(plane.server, operators)) await mesh.istiod.settled();
@@ -256,8 +257,7 @@ export async function startMesh({ objects, operators }: MeshOptions): Promise<Me
     await mesh.istiod.settled();
     return mesh;
   } catch (error) {
-    await kubelet?.stop();
-    await plane.stop();
+    await (mesh ?? plane).stop();
     throw error;
   }
 }

@@ -67,12 +67,6 @@ export function nextPodAddress(folder: string): string {
   return `${POD_PREFIX}.${1 + Math.floor(number / PODS_PER_STEP)}.${2 + (number % PODS_PER_STEP)}`;
 }
 
-/** Takes away the interface of the pod with this address. */
-export async function disconnectPod(address: string): Promise<void> {
-  // It may have gone by itself just now.
-  await ip("link", "delete", interfaceOf(address)).catch(() => {});
-}
-
 /** Gives the test's side one address more, as long as the network is there. */
 export async function addAddress(address: string): Promise<void> {
   await ip("address", "replace", `${address}/32`, "dev", BRIDGE);

@@ -7,6 +7,7 @@ import type { ApiServer } from "../../kubernetes/api_server.ts";
 
 /** Whose Pod is meant. */
 export interface DeploymentName {
+  /** "default" unless given. */
   namespace?: string;
   name: string;
 }
@@ -25,13 +26,13 @@ const taken = new Set<string>();
  */
 export async function schedule(
   server: ApiServer,
-  { namespace, name }: DeploymentName,
+  { namespace = "default", name }: DeploymentName,
   node: string,
   before: (uid: string) => void = () => {},
 ): Promise<string> {
   const deadline = Date.now() + MADE_MS;
   for (;;) {
-    const { pod, why } = await waitingPod(server, `${namespace}`, name);
+    const { pod, why } = await waitingPod(server, namespace, name);
     if (pod !== undefined) {
       const { uid } = pod.metadata;
       taken.add(uid);

@@ -21,6 +21,7 @@ export async function tokensOf({ client }: ApiServer, pod: PodObject): Promise<T
       const { status } = await client.create(path, {
         spec: {
           audiences: audience === "" ? [] : [audience],
+          expirationSeconds: serviceAccountToken.expirationSeconds,
           boundObjectRef: { apiVersion: "v1", kind: "Pod", name, uid },
         },
       });

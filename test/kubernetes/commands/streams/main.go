@@ -114,7 +114,7 @@ func (all *pods) ExecInContainer(ctx context.Context, name, _, container string,
 	return err
 }
 
-// PortForward joins a stream and a port of the Pod's own loopback.
+// PortForward joins a stream and a port of the Pod's own loopback, until either side ends.
 func (all *pods) PortForward(ctx context.Context, name, _ string, port int32, stream io.ReadWriteCloser) error {
 	found, err := all.find(name)
 	if err != nil {
