@@ -92,6 +92,7 @@ export const ELSEWHERE: Record<string, string> = {
   "docs/policies.md": "test/e2e/policy/try.test.ts runs them",
   "demo/front_proxy/README.md": "test/e2e/front_proxy sends as many requests",
   "docs/telemetry.md": "`npm run test:telemetry` runs Jaeger",
+  "docs/upgrading.md": "the tests of arm64 need an emulator; `npm run test:e2e` runs the same here",
   "docs/guard.md": "the end-to-end tests give Envoy 1.40 the same key",
   "bench/README.md": "measures for minutes",
   "test/fuzz/README.md": "`npm run test:fuzz` runs the fuzzer",
