@@ -181,10 +181,10 @@ for (const [what, args, message] of [
   [
     "Istio once, without --dry-run",
     ["--istio", "dubbo", "--once"],
-    "--once --istio takes --dry-run",
+    "--once --istio needs --dry-run",
   ],
   ["no namespace", ["--istio", "Dubbo", "--dry-run"], '--istio is "Dubbo", expected a namespace'],
-  ["--once without a writer", ["--once"], "--once takes --files, --interfaces or --istio"],
+  ["--once without a writer", ["--once"], "--once needs --files, --interfaces or --istio"],
   ["a level", ["--register-mode", "both"], '--register-mode is "both", expected all, interface'],
 ] as const) {
   test(`refused: ${what}`, TEST, async () => {
