@@ -6,13 +6,20 @@
 #   run_after NAME COMMAND…   a step that needs a build: waits for it, and fails with its words if it failed
 #   close                     prints the seconds of everything, and how many tests passed; the exit status
 #
-# All that was started is ended with the shell, also where that is interrupted.
+# What a step leaves behind is ended with it, and all that was started with the shell, also where that is interrupted.
+# Only what begins a session of its own has to end itself.
 
 set -uo pipefail
+# What takes longer hangs: the longest of each takes ten minutes on two busy cores (timeout(1)).
+STEP_LIMIT=20m
+BUILD_LIMIT=30m
+# Of what node's runner counts: what was not run to its end has not passed.
+FAILED='fail|cancelled|skipped|todo'
 work=$(mktemp -d)
 log=$work/log
 : >"$log"
-status=0
+# Steps that failed without a test that did: what died before it could count, and what was not run.
+uncounted=0
 steps=()
 names=()
 builds=()
@@ -22,7 +29,7 @@ builds_group=
 
 build() {
   names+=("$1")
-  builds+=("$1" "$(printf '%q ' "${@:2}")")
+  builds+=("$1" "$(printf '%q ' timeout -k 10 "$BUILD_LIMIT" "${@:2}")")
 }
 
 start_builds() {
@@ -31,6 +38,8 @@ start_builds() {
   setsid nice -n 19 bash -c "$(declare -f build_all); build_all \"\$@\"" builds $$ "$work" "${builds[@]}" \
     </dev/null >/dev/null 2>&1 &
   builds_group=$!
+  # bash says nothing of its end, not even after the last line.
+  disown "$builds_group"
 }
 
 # One build after another. Each leaves its output in NAME.log, and its exit status and seconds in NAME.end.
@@ -68,20 +77,28 @@ built() {
 
 run() {
   echo "── $*"
-  local began=$SECONDS
-  # There is none where the step's shell is killed.
-  rm -f "$work/status"
+  local began=$SECONDS failed shown ended left
+  failed=$(count "$FAILED")
+  shown=$(stat -c %s "$log")
   # As a job, in a process group that can be ended: bash waits for what it runs itself before it hears a signal.
+  # Into a file, which ends where the step does; a pipe goes on with whoever is left behind.
   set -m
-  {
-    "$@" 2>&1
-    echo $? >"$work/status"
-  } </dev/null | tee -a "$log" &
-  step_group=$(jobs -p %%)
+  timeout -k 10 "$STEP_LIMIT" "$@" </dev/null >>"$log" 2>&1 &
+  step_group=$!
   set +m
-  wait "$!"
+  tail -s 0.2 -f --pid="$step_group" -c "+$((shown + 1))" "$log" &
+  wait "$step_group"
+  ended=$?
+  left=$(left_in "$step_group")
+  end_group "$step_group"
   step_group=
-  grep -qsx 0 "$work/status" || status=1
+  # For tail, which has the last lines to print.
+  wait "$!"
+  [ -z "$left" ] || echo "left behind, and ended: $left"
+  if [ "$ended" -ne 0 ]; then
+    echo "exit status $ended after $((SECONDS - began)) s: $*"
+    [ "$(count "$FAILED")" -gt "$failed" ] || uncounted=$((uncounted + 1))
+  fi
   steps+=("$((SECONDS - began)) s  $*")
 }
 
@@ -93,7 +110,7 @@ run_after() {
     run "$@"
   else
     echo "── $*: not run"
-    status=1
+    uncounted=$((uncounted + 1))
     steps+=("$((SECONDS - began)) s  $*: not run, for $name was not built")
   fi
 }
@@ -106,28 +123,46 @@ close() {
   done
   echo "$SECONDS s  in all"
   passed=$(count pass)
-  failed=$(count fail)
-  # What died before it could count is a failure too.
-  if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then failed=1; fi
+  failed=$(($(count "$FAILED") + uncounted))
   echo "$passed passed, $failed failed"
-  return "$status"
+  [ "$failed" -eq 0 ]
 }
 
-# node's runner closes with "# pass N" or "ℹ pass N" (and fail), as-pect with "[Tests]: PASSED / ALL".
+# node's runner closes with "# pass N" or "ℹ pass N" (and the others), as-pect with "[Tests]: PASSED / ALL".
 count() {
   sed -E 's/\x1b\[[0-9;]*m//g' "$log" | awk -v word="$1" '
-    $0 ~ "^(#|ℹ) " word " [0-9]+$" { n += $3 }
+    $0 ~ "^(#|ℹ) (" word ") [0-9]+$" { n += $3 }
     $1 == "[Tests]:" { n += word == "pass" ? $2 : $4 - $2 }
     END { print n + 0 }'
 }
 
-# Ends a process group: first so that it can end what it has started elsewhere.
+# The processes of a group, or of the session that it leads, but for those that are dead and not yet reaped.
+# The name in parentheses may hold anything; state, parent, group and session follow it (proc(5), stat).
+members() {
+  cat /proc/[0-9]*/stat 2>/dev/null | sed -nE 's/^([0-9]+) \(.*\) /\1 /p' |
+    awk -v group="$1" '($4 == group || $5 == group) && $2 !~ /[ZX]/ { print $1 }'
+}
+
+# The command lines of what outlives its step by more than a second.
+left_in() {
+  local pid
+  [ -z "$(members "$1")" ] || sleep 1
+  for pid in $(members "$1"); do
+    { tr '\0' ' ' <"/proc/$pid/cmdline" && echo; } 2>/dev/null
+  done | paste -sd ';'
+}
+
+# Ends a process group: first so that it can end what it has started elsewhere, after 15 seconds by force. Does not
+# wait for what even that does not end.
 end_group() {
-  local group=$1 tenths=0
+  local group=$1 signal=TERM tenths pids
   [ -n "$group" ] || return 0
-  kill -TERM -- "-$group" 2>/dev/null
-  while kill -0 -- "-$group" 2>/dev/null; do
-    [ $((tenths++)) -lt 150 ] || kill -KILL -- "-$group" 2>/dev/null
+  for ((tenths = 0; tenths < 200; tenths++)); do
+    pids=$(members "$group")
+    [ -n "$pids" ] || return 0
+    [ "$tenths" -ne 150 ] || signal=KILL
+    # TERM once: a second one may end what is tidying up.
+    case $tenths:$signal in 0:* | *:KILL) kill "-$signal" $pids 2>/dev/null ;; esac
     sleep 0.1
   done
 }

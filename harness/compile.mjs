@@ -3,7 +3,7 @@
 
 import { spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, readFileSync, readdirSync, statSync } from "node:fs";
-import { renameSync, utimesSync, writeFileSync } from "node:fs";
+import { renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -22,6 +22,21 @@ function newest(path) {
   return Math.max(mtimeMs, ...inside.map((name) => statSync(`${path}/${name}`).mtimeMs));
 }
 
+/** Whether a process has this number, be it another user's. */
+function runs(pid) {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return error.code === "EPERM";
+  }
+}
+
+// What was killed could not remove its own.
+for (const name of existsSync(`${root}build`) ? readdirSync(`${root}build`) : []) {
+  const pid = /^unfinished\.(\d+)\.wasm$/.exec(name)?.[1];
+  if (pid !== undefined && !runs(Number(pid))) rmSync(`${root}build/${name}`, { force: true });
+}
+
 if (made < Math.max(...sources.map(newest))) {
   const compiler = `${root}node_modules/assemblyscript/bin/asc.js`;
   const begun = new Date();
@@ -29,7 +44,10 @@ if (made < Math.max(...sources.map(newest))) {
   const unfinished = `${root}build/unfinished.${process.pid}.wasm`;
   const args = [compiler, "assembly/index.ts", "--target", "release", "--outFile", unfinished];
   const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: "inherit" });
-  if (status !== 0) process.exit(status ?? 1);
+  if (status !== 0) {
+    rmSync(unfinished, { force: true });
+    process.exit(status ?? 1);
+  }
   // Only now: most runs have nothing to do, and Binaryen takes its time to load.
   const [{ pack }, { shrink }] = await Promise.all([import("./pack.mjs"), import("./shrink.mjs")]);
   writeFileSync(unfinished, pack(shrink(readFileSync(unfinished))));

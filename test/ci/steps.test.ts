@@ -68,7 +68,8 @@ describe("the steps of .ci/run", { concurrency: true, timeout: 60_000 }, () => {
   test("builds that are gone fail what waits for them", async (t) => {
     const [end, output] = await outcome(
       t,
-      `build gone sh -c 'kill -KILL $PPID'`,
+      // The parent's parent, which is the fourth field: timeout is between them.
+      `build gone sh -c 'kill -KILL $(cut -d " " -f 4 /proc/$PPID/stat)'`,
       `start_builds`,
       `run_after gone true`,
       `close`,
@@ -88,6 +89,79 @@ describe("the steps of .ci/run", { concurrency: true, timeout: 60_000 }, () => {
     );
     assert.equal(end, "exit code 1");
     assert.equal(output.at(-1), "4 passed, 3 failed");
+  });
+
+  test("what is cancelled, skipped, left to do or not run has not passed", async (t) => {
+    const [end, output] = await outcome(
+      t,
+      `build bad false`,
+      `start_builds`,
+      `run echo '# skipped 1'`,
+      `run echo 'ℹ todo 10'`,
+      `run sh -c 'echo "# pass 2"; echo "# cancelled 100"; exit 1'`,
+      `run_after bad echo '# pass 1'`,
+      `run_after bad echo '# pass 1'`,
+      `run sh -c 'kill -KILL $$'`,
+      `close`,
+    );
+    assert.equal(end, "exit code 1");
+    // Two that were not run, and one that died before it could count.
+    assert.equal(output.at(-1), "2 passed, 114 failed");
+  });
+
+  test("what is skipped fails a run in which all else passes", async (t) => {
+    const [end, output] = await outcome(t, `run printf '# pass 2\\n# skipped 1\\n'`, `close`);
+    assert.equal(end, "exit code 1");
+    assert.equal(output.at(-1), "2 passed, 1 failed");
+  });
+
+  test("what a step leaves behind is named and ended with it", async (t) => {
+    const [end, output] = await outcome(
+      t,
+      // One holds the step's output, the other does not.
+      `run sh -c 'sleep 177 & echo $! >left; sleep 178 >/dev/null 2>&1 & echo $! >>left'`,
+      `run sh -c 'for pid in $(cat left); do ! grep -s ") [^Z]" /proc/$pid/stat; done; true'`,
+      `run echo '# pass 1'`,
+      `close`,
+    );
+    assert.equal(end, "exit code 0");
+    assert.equal(output[1], "left behind, and ended: sleep 177 ;sleep 178 ");
+    assert.match(output[2]!, /^── sh/);
+    assert.equal(output[3], "── echo # pass 1");
+    assert.equal(output.at(-1), "1 passed, 0 failed");
+  });
+
+  test("what hangs is ended: a step, and a build with what it started", async (t) => {
+    const [end, output] = await outcome(
+      t,
+      `STEP_LIMIT=1 BUILD_LIMIT=1`,
+      `build hangs sh -c 'sleep 179 & wait'`,
+      `start_builds`,
+      `run sh -c 'sleep 180 & wait'`,
+      `run_after hangs echo '# pass 1'`,
+      `run echo '# pass 1'`,
+      `close`,
+    );
+    assert.equal(end, "exit code 1");
+    const ends = output.filter((line) => line.includes("exit status"));
+    assert.match(ends[0]!, /^exit status 124 after \d+ s: sh -c sleep 180 & wait$/);
+    assert.match(ends[1]!, /^hangs was not built: exit status 124 after \d+ s$/);
+    assert.equal(output.at(-1), "1 passed, 2 failed");
+  });
+
+  test("the dead whom nobody reaps hold up no end", async (t) => {
+    const [end, output] = await outcome(
+      t,
+      // A child in the step's group; who should reap it leaves that group, and becomes a program that does not.
+      `run sh -c 'sh -c ": & echo \\$\\$ >parent; exec setsid sleep 100" &
+        until grep -qs "(sleep)" /proc/$(cat parent 2>/dev/null)/stat; do sleep 0.1; done'`,
+      `run echo '# pass 1'`,
+      `run sh -c 'kill $(cat parent)'`,
+      `close`,
+    );
+    assert.equal(end, "exit code 0");
+    assert.ok(!output.some((line) => line.startsWith("left behind")), output.join("\n"));
+    assert.equal(output.at(-1), "1 passed, 0 failed");
   });
 
   for (const [signal, code] of [
@@ -110,7 +184,7 @@ describe("the steps of .ci/run", { concurrency: true, timeout: 60_000 }, () => {
       process.kill(run.pid!, signal);
       assert.equal(await run.ended, `exit code ${code}`);
       for (const group of groups) {
-        assert.throws(() => process.kill(-group, 0), { code: "ESRCH" });
+        assert.deepEqual(living(group), []);
       }
       assert.deepEqual(readdirSync(folder).sort(), ["build", "step"]);
     });
@@ -120,7 +194,8 @@ describe("the steps of .ci/run", { concurrency: true, timeout: 60_000 }, () => {
 /** Runs lines of bash in a folder of their own, where their temporary files are too. */
 function start(t: TestContext, ...lines: string[]): [ManagedProcess, folder: string] {
   const folder = mkdtempSync(join(tmpdir(), "ci-"));
-  const script = [`. ${fromRoot(".ci", "steps.sh")}`, ...lines].join("\n");
+  // One stream, as in a log: of two it is unknown which line was first.
+  const script = ["exec 2>&1", `. ${fromRoot(".ci", "steps.sh")}`, ...lines].join("\n");
   const args = ["-c", script];
   const env = { TMPDIR: folder };
   const run = startProcess({ name: "bash", command: "bash", args, cwd: folder, env });
@@ -144,8 +219,26 @@ async function outcome(t: TestContext, ...lines: string[]): Promise<[string, out
   ];
 }
 
-/** The process group of a process: the third field after the command in parentheses (proc(5), stat). */
+/** The process group of a process. */
 function groupOf(pid: number): number {
+  return Number(fieldsOf(String(pid))[2]);
+}
+
+/** What follows the command in parentheses: state, parent, group and more (proc(5), stat). */
+function fieldsOf(pid: string): string[] {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[2]);
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+}
+
+/** The processes of a group but for the dead, whom nobody may reap. */
+function living(group: number): string[] {
+  return readdirSync("/proc").filter((pid) => {
+    if (!/^\d+$/.test(pid)) return false;
+    try {
+      const [state, , of] = fieldsOf(pid);
+      return Number(of) === group && state !== "Z";
+    } catch {
+      return false;
+    }
+  });
 }

@@ -42,28 +42,40 @@ test("two builds in two places give the same bytes", LIMIT, async (t) => {
   t.diagnostic(`sha256 of dubbo.wasm: ${sums[0]}`);
 });
 
-test("a build that is killed in its middle leaves no module", LIMIT, (t) => {
-  const folder = mkdtempSync(join(tmpdir(), "dubbo-killed-"));
-  t.after(() => rmSync(folder, { recursive: true }));
-  for (const name of SOURCES) cpSync(fromRoot(name), join(folder, name), { recursive: true });
-  for (const name of ["build", "manifests/gateway", "node_modules/assemblyscript/bin"]) {
-    mkdirSync(join(folder, name), { recursive: true });
-  }
-  // In the compiler's place: it writes its module, and then whoever called it is gone.
-  const compiler = `
+test(
+  "a build that is killed in its middle leaves no module, and the next one takes its file away",
+  LIMIT,
+  (t) => {
+    const folder = mkdtempSync(join(tmpdir(), "dubbo-killed-"));
+    t.after(() => rmSync(folder, { recursive: true }));
+    for (const name of SOURCES) cpSync(fromRoot(name), join(folder, name), { recursive: true });
+    for (const name of ["build", "manifests/gateway", "node_modules/assemblyscript/bin"]) {
+      mkdirSync(join(folder, name), { recursive: true });
+    }
+    // In the compiler's place: it writes its module, and then whoever called it is gone, or it fails.
+    const compiler = (last: string) => `
     const [, , ...args] = process.argv;
     const at = args.indexOf("--outFile");
     require("fs").writeFileSync(at < 0 ? "build/dubbo.wasm" : args[at + 1], "unpacked");
-    process.kill(process.ppid, "SIGKILL");
+    ${last}
   `;
-  writeFileSync(join(folder, "node_modules/assemblyscript/bin/asc.js"), compiler);
-  writeFileSync(join(folder, "node_modules/package.json"), "{}");
-  const { signal } = spawnSync(process.execPath, [join(folder, "harness/compile.mjs")]);
-  assert.equal(signal, "SIGKILL");
-  const left = readdirSync(join(folder, "build"));
-  assert.equal(left.length, 1, left.join());
-  assert.ok(!left.includes("dubbo.wasm"), left.join());
-});
+    const build = (last: string) => {
+      writeFileSync(join(folder, "node_modules/assemblyscript/bin/asc.js"), compiler(last));
+      return spawnSync(process.execPath, [join(folder, "harness/compile.mjs")]);
+    };
+    writeFileSync(join(folder, "node_modules/package.json"), "{}");
+    assert.equal(build(`process.kill(process.ppid, "SIGKILL");`).signal, "SIGKILL");
+    const left = readdirSync(join(folder, "build"));
+    assert.equal(left.length, 1, left.join());
+    assert.ok(!left.includes("dubbo.wasm"), left.join());
+
+    // Another build goes on.
+    const other = `unfinished.${process.pid}.wasm`;
+    writeFileSync(join(folder, "build", other), "");
+    assert.equal(build("process.exit(3);").status, 3);
+    assert.deepEqual(readdirSync(join(folder, "build")), [other]);
+  },
+);
 
 /** The checksum of a build in a folder of its own. */
 async function builtIn(folder: string): Promise<string> {
