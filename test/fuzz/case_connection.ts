@@ -9,6 +9,7 @@ import type { SentFrame, Side } from "./fuzz_case.ts";
 import {
   holdAnswers,
   holdStreams,
+  noFates,
   withoutEventRequests,
   WrongBytes,
   type Fates,
@@ -202,7 +203,7 @@ export class CaseConnection {
     // What Envoy still holds for a cluster did not come to the filter's attention.
     const came = all.subarray(0, all.length - held);
     const went = connection.toUpstream;
-    let fates: Fates = { rewritten: 0, kept: 0, refusedIds: new Set(), refused: 0 };
+    let fates = noFates();
     if (this.#mayChange) {
       fates = holdStreams({
         ...{ came, went, good: this.#good, refused, routing, policies, maxBody: this.#maxBody },
@@ -213,11 +214,13 @@ export class CaseConnection {
     } else if (Buffer.compare(came, went) !== 0) {
       throw new WrongBytes("the client's bytes were changed, and nothing says they may");
     }
-    if (fates.refused > 0) {
+    const { lostIds } = fates;
+    if (fates.refused > 0 || (this.#wrongBack !== undefined && lostIds.size > 0)) {
       const sent = concat([NO_BYTES, ...this.#sentBack]);
       const answers = this.config.answer_on_upstream_close === true;
       const drops = this.config.drop_upstream_events === true;
-      holdAnswers(sent, connection.toDownstream, fates.refusedIds, answers, drops);
+      const mayBeTold = new Set([...fates.refusedIds, ...lostIds]);
+      holdAnswers(sent, connection.toDownstream, mayBeTold, answers, drops);
     } else if (this.#wrongBack !== undefined) {
       throw this.#wrongBack;
     }
