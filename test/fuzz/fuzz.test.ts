@@ -70,6 +70,20 @@ test("tells a one-way call that is refused from its twin, which is changed", () 
   assert.deepEqual([outcome.refusedCalls, outcome.rewritten], [2, 1]);
 });
 
+test("lets a tick ask for the time for connections that wait, and for records that do", () => {
+  const routing = { rules: [{ cluster: "a" }] };
+  const telemetry = {
+    otlp: { cluster: "collector", interval_ms: 500, max_batch: 20, max_queue_bytes: 65536 },
+    log: {},
+  };
+  const ticks = Array.from({ length: 20 }, (): Step => ({ do: "tick" }));
+  const waiting = caseOf({ routing, telemetry }, []);
+  run({
+    ...{ ...waiting, steps: [waiting.steps[0]!, ...ticks] },
+    collection: { collector: "takes", seed: SEED },
+  });
+});
+
 function told({ failures }: Campaign): string {
   return failures.map(({ number, report }) => `--only ${number}: ${report}`).join("\n");
 }
