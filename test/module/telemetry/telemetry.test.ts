@@ -461,6 +461,36 @@ describe("a long request whose head is known", () => {
     );
   });
 
+  test("is read from four keys of contexts at most, and once for a map of them", () => {
+    const context = {
+      traceparent: OTHER,
+      b3: "1",
+      "X-B3-TraceId": "1",
+      "X-B3-SpanId": "1",
+      sw8: "1",
+    };
+    // A key in front of no value: 0x40 begins none.
+    const keys = (count: number): Request => ({ args: [long.args[0] + "\x02b3@".repeat(count)] });
+    const maps = (count: number): Request => ({
+      desc: long.desc + "Ljava/util/Map;".repeat(count),
+      args: [...long.args, ...Array.from({ length: count }, () => context)],
+    });
+    for (const among of [keys, maps]) {
+      for (const [count, found] of [
+        [0, 1],
+        [3, 1],
+        [4, 0],
+        [20, 0],
+      ] as const) {
+        const call = { ...long, ...among(count) };
+        const started = learnt(NONE, call);
+        cut(started, request({ ...call, extraAttachments: { traceparent: SAMPLED } }), [1000]);
+        const traces = told(started).map(({ traceId }) => traceId);
+        assert.deepEqual(traces, Array(found).fill(TRACE), `${among.name} ${count}`);
+      }
+    }
+  });
+
   test("is drawn once, also where its caller leaves that open", () => {
     const started = learnt({ sample: { percentage: 20 } });
     const open = { ...long, extraAttachments: { b3: `${TRACE}-${SPAN}` } };
