@@ -6,13 +6,7 @@ import { concat, hexOf, response } from "../frames/frames.ts";
 import { FASTJSON2 } from "../module/routing/frames.ts";
 import type { PluginConfig } from "./configurations.ts";
 import type { SentFrame, Side } from "./fuzz_case.ts";
-import {
-  holdAnswers,
-  holdStreams,
-  withoutEventRequests,
-  WrongBytes,
-  type Fates,
-} from "./rewritten.ts";
+import { holdAnswers, holdStreams, withoutEvents, WrongBytes, type Fates } from "./rewritten.ts";
 import { areAsked, authorizes, neverRewrites } from "./rule_model.ts";
 import { propagates } from "./telemetry.ts";
 import { ConnectionModel, type GuardAnswer, type Totals } from "./traffic_model.ts";
@@ -170,10 +164,7 @@ export class CaseConnection {
     const whole = this.#answered.subarray(0, this.#answered.length - held);
     this.#answered = this.#answered.subarray(whole.length);
     const drops = this.config.drop_upstream_events === true && !wasPassedThrough;
-    this.#goneBack = concat([
-      this.#goneBack,
-      drops ? withoutEventRequests(whole, this.#maxBody) : whole,
-    ]);
+    this.#goneBack = concat([this.#goneBack, drops ? withoutEvents(whole, this.#maxBody) : whole]);
     let expected = this.#goneBack;
     if (end && !model.isPassedThrough && !this.#ended.downstream) {
       const answers = model.answer((answer) => guardAnswer(answer).length).map(guardAnswer);
