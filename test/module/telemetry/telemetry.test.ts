@@ -445,7 +445,7 @@ describe("a long request whose head is known", () => {
     assert.equal(told(second).length, 3);
   });
 
-  test("takes nothing among its arguments for a context", () => {
+  test("takes no map among its arguments for a context", () => {
     const desc = "Ljava/lang/String;Ljava/util/Map;";
     const inside = { ...long, desc, args: [long.args[0]!, { traceparent: OTHER, b3: "1" }] };
     const started = learnt(NONE, inside);
@@ -459,6 +459,25 @@ describe("a long request whose head is known", () => {
       spans.map(({ traceId }) => traceId),
       [TRACE],
     );
+  });
+
+  test("takes a text for one whose end reads on into the attachments: a span more, and nothing else", () => {
+    // The last byte begins a key of six characters, which are the map's first bytes and its first key.
+    const text = `${long.args[0]}\x0btraceparent\x30\x37${SAMPLED}\x06`;
+    const started = learnt(NONE);
+    const frame = request({ ...long, args: [text], extraAttachments: { z: "1" } });
+    assert.ok(Buffer.from(frame).includes(`${SAMPLED}\x06H\x04path`));
+    cut(started, frame, [1000]);
+    // Whole, it has none.
+    cut(started, frame, []);
+    const spans = told(started);
+    assert.deepEqual(
+      spans.map(({ name, traceId }) => [name, traceId]),
+      [["com.k8s.User.UserProvider/GetUser", TRACE]],
+    );
+    assert.equal(counted(started.vm, "dubbo_requests_total"), 3);
+    assert.equal(counted(started.vm, "dubbo_responses_total"), 3);
+    assert.equal(counted(started.vm, "dubbo_decode_errors_total"), 0);
   });
 
   test("is read from four keys of contexts at most, and once for a map of them", () => {
