@@ -445,6 +445,21 @@ describe("a long request whose head is known", () => {
     assert.equal(told(second).length, 3);
   });
 
+  test("is read at its tail for good once a call had no context, whatever others had", () => {
+    const near = request({ ...long, extraAttachments: { traceparent: SAMPLED } });
+    const far = request({
+      ...long,
+      extraAttachments: { traceparent: SAMPLED, z: "z".repeat(5000) },
+    });
+    const started = learnt(NONE);
+    for (let i = 0; i < 3; i++) {
+      cut(started, near, []);
+      cut(started, far, [1000]);
+    }
+    // Those that are near the end.
+    assert.equal(told(started).length, 3);
+  });
+
   test("takes no map among its arguments for a context", () => {
     const desc = "Ljava/lang/String;Ljava/util/Map;";
     const inside = { ...long, desc, args: [long.args[0]!, { traceparent: OTHER, b3: "1" }] };
