@@ -10,17 +10,17 @@ export class Checker {
   /** Path, value and what was expected; empty while everything is right. */
   error: string = "";
 
-  /** Notes that `value` at `path` is not what was `expected`. */
-  refuse(path: string, value: JsonValue, expected: string): void {
+  /** Notes that `value` is not what was `expected`. */
+  refuse(value: JsonValue, expected: string): void {
     if (this.error.length == 0) {
-      this.error = path + " is " + value.toString() + ", expected " + expected;
+      this.error = value.path + " is " + value.toString() + ", expected " + expected;
     }
   }
 
   /** Whether `value` is an object that has no members but `keys`. */
-  object(path: string, value: JsonValue, keys: string[]): bool {
+  object(value: JsonValue, keys: string[]): bool {
     if (value.type != JsonType.OBJECT) {
-      this.refuse(path, value, "an object");
+      this.refuse(value, "an object");
       return false;
     }
     for (let i = 0; i < value.keys.length; i++) {
@@ -28,7 +28,7 @@ export class Checker {
       const near = nearest(value.keys[i], keys);
       if (this.error.length == 0) {
         this.error =
-          under(path, value.keys[i]) +
+          value.items[i].path +
           " is no key here" +
           (near.length == 0 ? "" : " (" + near + "?)") +
           ", expected one of the keys " +
@@ -40,74 +40,79 @@ export class Checker {
   }
 
   /** A whole number from `from` to `to`, however it is written (Envoy writes a Struct's as doubles). */
-  integer(path: string, value: JsonValue | null, from: u32, to: u32, otherwise: u32): u32 {
+  integer(value: JsonValue | null, from: u32, to: u32, otherwise: u32): u32 {
     if (!value) return otherwise;
     const number = value.number;
     const isWhole = value.type == JsonType.NUMBER && Math.floor(number) == number;
     if (!isWhole || number < from || number > to) {
-      this.refuse(path, value, "a whole number from " + from.toString() + " to " + to.toString());
+      this.refuse(value, "a whole number from " + from.toString() + " to " + to.toString());
       return otherwise;
     }
     return <u32>number;
   }
 
+  /** The `percentage` that the object must have, which may have these keys, in hundredths. */
+  percentage(value: JsonValue, keys: string[]): u32 {
+    if (!this.object(value, keys)) return 0;
+    const given = value.member("percentage");
+    if (!given) {
+      this.refuse(value, "an object with percentage");
+      return 0;
+    }
+    const number = given.number;
+    if (given.type != JsonType.NUMBER || !(number >= 0 && number <= 100)) {
+      this.refuse(given, "a number from 0 to 100");
+    }
+    return <u32>(number * 100 + 0.5);
+  }
+
   /** Which of `choices` the string is: its index, or `otherwise`. */
-  choice(path: string, value: JsonValue | null, choices: string[], otherwise: i32): i32 {
+  choice(value: JsonValue | null, choices: string[], otherwise: i32): i32 {
     if (!value) return otherwise;
     const index = value.type == JsonType.STRING ? choices.indexOf(value.text) : -1;
     if (index < 0) {
-      this.refuse(path, value, "one of " + choices.join(", "));
+      this.refuse(value, "one of " + choices.join(", "));
       return otherwise;
     }
     return index;
   }
 
   /** A boolean. */
-  flag(path: string, value: JsonValue | null, otherwise: bool): bool {
+  flag(value: JsonValue | null, otherwise: bool): bool {
     if (!value) return otherwise;
-    if (value.type != JsonType.BOOLEAN) this.refuse(path, value, "true or false");
+    if (value.type != JsonType.BOOLEAN) this.refuse(value, "true or false");
     return value.boolean;
   }
 
   /** A key of an attachment: 1 to 200 printable ASCII characters, as Envoy's header names. */
-  key(path: string, value: JsonValue): string {
+  key(value: JsonValue): string {
     let isKey = value.type == JsonType.STRING && value.text.length > 0 && value.text.length <= 200;
     for (let i = 0; isKey && i < value.text.length; i++) {
       const unit = value.text.charCodeAt(i);
       isKey = unit > 0x20 && unit < 0x7f;
     }
-    if (!isKey) this.refuse(path, value, "1 to 200 printable ASCII characters without spaces");
+    if (!isKey) this.refuse(value, "1 to 200 printable ASCII characters without spaces");
     return value.text;
   }
 
   /** The elements of a list with at most `most` of them; none where it is absent. */
-  list(path: string, value: JsonValue | null, most: i32): JsonValue[] {
+  list(value: JsonValue | null, most: i32): JsonValue[] {
     if (!value) return [];
     if (value.type != JsonType.ARRAY || value.items.length > most) {
-      this.refuse(path, value, "a list of at most " + most.toString() + " elements");
+      this.refuse(value, "a list of at most " + most.toString() + " elements");
       return [];
     }
     return value.items;
   }
 
   /** A string of 1 to `most` characters. */
-  name(path: string, value: JsonValue, most: i32): string {
+  name(value: JsonValue, most: i32): string {
     if (value.type == JsonType.STRING && value.text.length > 0 && value.text.length <= most) {
       return value.text;
     }
-    this.refuse(path, value, "a string of 1 to " + most.toString() + " characters");
+    this.refuse(value, "a string of 1 to " + most.toString() + " characters");
     return "";
   }
-}
-
-/** The path of the member `key` of the object at `path`. */
-export function under(path: string, key: string): string {
-  return path + "." + key;
-}
-
-/** The path of element `index` of the list at `path`. */
-export function item(path: string, index: i32): string {
-  return path + "[" + index.toString() + "]";
 }
 
 /** How many letters may be wrong in a key for another to be meant. */

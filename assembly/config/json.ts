@@ -24,8 +24,26 @@ export class JsonValue {
   keys: string[] = [];
   /** Elements of an array, or values of an object's members. */
   items: JsonValue[] = [];
+  /** The array or object that it stands in; null: it is the root. */
+  private parent: JsonValue | null = null;
 
   constructor(public type: JsonType) {}
+
+  /** Appends an element, or the value of a member whose name is among `keys` already. */
+  add(value: JsonValue): void {
+    value.parent = this;
+    this.items.push(value);
+  }
+
+  /** Where it stands, as errors tell it: `$.routing.rules[0]`. */
+  get path(): string {
+    const parent = this.parent;
+    if (!parent) return "$";
+    const index = parent.items.indexOf(this);
+    const place =
+      parent.type == JsonType.OBJECT ? "." + parent.keys[index] : "[" + index.toString() + "]";
+    return parent.path + place;
+  }
 
   /** The member called `key`, or null. */
   member(key: string): JsonValue | null {
@@ -155,7 +173,7 @@ export class JsonParser {
       const value = this.readValue(depth + 1);
       if (!value) return null;
       object.keys.push(key.text);
-      object.items.push(value);
+      object.add(value);
     } while (this.take(COMMA));
     return this.take(0x7d) ? object : this.fail('"," or "}"');
   }
@@ -167,7 +185,7 @@ export class JsonParser {
     do {
       const value = this.readValue(depth + 1);
       if (!value) return null;
-      array.items.push(value);
+      array.add(value);
     } while (this.take(COMMA));
     return this.take(0x5d) ? array : this.fail('"," or "]"');
   }

@@ -11,7 +11,7 @@ import { AttachmentMatch } from "../rules/attachment_match";
 import { Match } from "../rules/match";
 import { PrincipalMatch } from "../rules/principal_match";
 import { MatchKind, TextMatch } from "../rules/text_match";
-import { Checker, item, under } from "./checker";
+import { Checker } from "./checker";
 import { JsonType, JsonValue } from "./json";
 import { NodeMetadata } from "./node_metadata";
 import { copyText } from "./texts";
@@ -31,49 +31,47 @@ export class MatchReader {
     private node: NodeMetadata,
   ) {}
 
-  /** Reads `value` at `path` into `match`; answers whether calls through this proxy can meet it at all. */
-  read(path: string, value: JsonValue, match: Match): bool {
+  /** Reads `value` into `match`; answers whether calls through this proxy can meet it at all. */
+  read(value: JsonValue, match: Match): bool {
     const checker = this.checker;
     const names = NAME_WORDS.split(" ");
-    if (!checker.object(path, value, names.concat(["attachments", "source", "side"]))) return false;
+    if (!checker.object(value, names.concat(["attachments", "source", "side"]))) return false;
     for (let name = 0; name < (NAME_COUNT as i32); name++) {
-      const text = this.readText(under(path, names[name]), value.member(names[name]));
+      const text = this.readText(value.member(names[name]));
       if (text) match.ask(name, text);
     }
     const sides = ["consumer", "provider"];
-    match.side = checker.choice(under(path, "side"), value.member("side"), sides, -1);
-    const list = under(path, "attachments");
-    const attachments = checker.list(list, value.member("attachments"), MOST_ITEMS);
+    match.side = checker.choice(value.member("side"), sides, -1);
+    const attachments = checker.list(value.member("attachments"), MOST_ITEMS);
     for (let i = 0; i < attachments.length; i++) {
-      this.readAttachment(item(list, i), attachments[i], match);
+      this.readAttachment(attachments[i], match);
     }
     const source = value.member("source");
-    return source ? this.readSource(under(path, "source"), source, match) : true;
+    return source ? this.readSource(source, match) : true;
   }
 
-  private readSource(path: string, value: JsonValue, match: Match): bool {
+  private readSource(value: JsonValue, match: Match): bool {
     const checker = this.checker;
     const keys = ["labels", "addresses", "ip_blocks", "principals", "namespaces"];
-    if (!checker.object(path, value, keys)) return false;
+    if (!checker.object(value, keys)) return false;
     // Istio's word for the same.
     const blocks = ["addresses", "ip_blocks"];
     for (let i = 0; i < blocks.length; i++) {
-      if (!this.readNetworks(under(path, blocks[i]), value.member(blocks[i]), match)) return false;
+      if (!this.readNetworks(value.member(blocks[i]), match)) return false;
     }
-    this.readPrincipals(under(path, "principals"), value.member("principals"), match, false);
-    this.readPrincipals(under(path, "namespaces"), value.member("namespaces"), match, true);
-    const labels = checker.list(under(path, "labels"), value.member("labels"), MOST_ITEMS);
+    this.readPrincipals(value.member("principals"), match, false);
+    this.readPrincipals(value.member("namespaces"), match, true);
+    const labels = checker.list(value.member("labels"), MOST_ITEMS);
     let isForUs = true;
     for (let i = 0; i < labels.length; i++) {
-      const at = item(under(path, "labels"), i);
-      if (!checker.object(at, labels[i], ["name", "exact", "prefix", "suffix"])) return false;
+      if (!checker.object(labels[i], ["name", "exact", "prefix", "suffix"])) return false;
       const name = labels[i].member("name");
       if (!name) {
-        checker.refuse(at, labels[i], "an object with a name");
+        checker.refuse(labels[i], "an object with a name");
         continue;
       }
-      const label = checker.name(under(at, "name"), name, LONGEST_NAME);
-      const condition = this.readCondition(at, labels[i]);
+      const label = checker.name(name, LONGEST_NAME);
+      const condition = this.readCondition(labels[i]);
       if (!condition) continue;
       const own = copyText(this.node.text("LABELS." + label));
       if (!condition.matches(own)) isForUs = false;
@@ -81,13 +79,13 @@ export class MatchReader {
     return isForUs;
   }
 
-  private readNetworks(path: string, value: JsonValue | null, match: Match): bool {
-    const networks = this.checker.list(path, value, MOST_ITEMS);
+  private readNetworks(value: JsonValue | null, match: Match): bool {
+    const networks = this.checker.list(value, MOST_ITEMS);
     for (let i = 0; i < networks.length; i++) {
       const text = networks[i].type == JsonType.STRING ? networks[i].text : "";
       const network = networkOf(text);
       if (!network) {
-        this.checker.refuse(item(path, i), networks[i], "an address or a network");
+        this.checker.refuse(networks[i], "an address or a network");
         return false;
       }
       network.next = match.networks;
@@ -96,15 +94,10 @@ export class MatchReader {
     return true;
   }
 
-  private readPrincipals(
-    path: string,
-    value: JsonValue | null,
-    match: Match,
-    isNamespace: bool,
-  ): void {
-    const conditions = this.checker.list(path, value, MOST_ITEMS);
+  private readPrincipals(value: JsonValue | null, match: Match, isNamespace: bool): void {
+    const conditions = this.checker.list(value, MOST_ITEMS);
     for (let i = 0; i < conditions.length; i++) {
-      const text = this.readText(item(path, i), conditions[i]);
+      const text = this.readText(conditions[i]);
       if (!text) return;
       const condition = new PrincipalMatch(text, isNamespace);
       condition.next = match.principals;
@@ -112,13 +105,13 @@ export class MatchReader {
     }
   }
 
-  private readAttachment(path: string, value: JsonValue, match: Match): void {
+  private readAttachment(value: JsonValue, match: Match): void {
     const checker = this.checker;
     const keys = ["name", "exact", "prefix", "suffix", "present", "absent"];
-    if (!checker.object(path, value, keys)) return;
+    if (!checker.object(value, keys)) return;
     const name = value.member("name");
-    if (!name) return checker.refuse(path, value, "an object with a name");
-    const key = checker.key(under(path, "name"), name);
+    if (!name) return checker.refuse(value, "an object with a name");
+    const key = checker.key(name);
     if (checker.error.length != 0) return;
     const condition = new AttachmentMatch(this.query.wantText(key));
     condition.next = match.attachments;
@@ -126,25 +119,25 @@ export class MatchReader {
     const present = value.member("present");
     const absent = value.member("absent");
     if (!present && !absent) {
-      condition.text = this.readCondition(path, value);
+      condition.text = this.readCondition(value);
       return;
     }
-    const isAbsent = checker.flag(under(path, "absent"), absent, false);
-    const isPresent = checker.flag(under(path, "present"), present, false);
+    const isAbsent = checker.flag(absent, false);
+    const isPresent = checker.flag(present, false);
     if (value.keys.length != 2 || isAbsent == isPresent) {
-      checker.refuse(path, value, "one of exact, prefix, suffix, present: true, absent: true");
+      checker.refuse(value, "one of exact, prefix, suffix, present: true, absent: true");
     }
     condition.mustBePresent = isPresent;
   }
 
-  private readText(path: string, value: JsonValue | null): TextMatch | null {
+  private readText(value: JsonValue | null): TextMatch | null {
     if (!value) return null;
-    if (!this.checker.object(path, value, ["exact", "prefix", "suffix"])) return null;
-    return this.readCondition(path, value);
+    if (!this.checker.object(value, ["exact", "prefix", "suffix"])) return null;
+    return this.readCondition(value);
   }
 
-  /** Reads the one of `exact`, `prefix` and `suffix` that the object at `path` must have. */
-  readCondition(path: string, value: JsonValue): TextMatch | null {
+  /** Reads the one of `exact`, `prefix` and `suffix` that the object `value` must have. */
+  readCondition(value: JsonValue): TextMatch | null {
     const kinds = ["exact", "prefix", "suffix"];
     let found = -1;
     let count = 0;
@@ -154,13 +147,13 @@ export class MatchReader {
       count++;
     }
     if (count != 1) {
-      this.checker.refuse(path, value, "an object with one of exact, prefix, suffix");
+      this.checker.refuse(value, "an object with one of exact, prefix, suffix");
       return null;
     }
     const text = value.member(kinds[found])!;
     if (text.type != JsonType.STRING || text.text.length > LONGEST_VALUE) {
       const expected = "a string of at most " + LONGEST_VALUE.toString() + " characters";
-      this.checker.refuse(under(path, kinds[found]), text, expected);
+      this.checker.refuse(text, expected);
       return null;
     }
     const bytes = String.UTF8.encode(text.text);

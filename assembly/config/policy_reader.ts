@@ -7,14 +7,14 @@ import { MOST_HOLDS } from "../ledger/holds";
 import { MOST_NAMES } from "../metrics/name_list";
 import { Answer, EXCEPTION_WORDS, ExceptionCode } from "../policy/answer";
 import { Concurrency } from "../policy/concurrency";
-import { Fault, WHOLE } from "../policy/fault";
+import { Fault } from "../policy/fault";
 import { Policies } from "../policy/policies";
 import { Policy, PolicyKind } from "../policy/policy";
 import { RateLimit } from "../policy/rate_limit";
 import { BucketSettings } from "../policy/token_bucket";
 import { keptBytes } from "../wire/arena";
 import { hashBytes, hashU64 } from "../wire/hash";
-import { Checker, item, under } from "./checker";
+import { Checker } from "./checker";
 import { JsonType, JsonValue } from "./json";
 import { LONGEST_NAME, MatchReader } from "./match_reader";
 import { Settings } from "./settings";
@@ -50,41 +50,40 @@ export class PolicyReader {
 
   /** Reads the list `value` at `$.policies` into `policies`; null: there is none. Errors go to the checker. */
   read(value: JsonValue | null, policies: Policies): void {
-    const path = under("$", "policies");
-    const list = this.checker.list(path, value, MOST_POLICIES);
+    const list = this.checker.list(value, MOST_POLICIES);
     policies.defaultName = policies.names.add(copyText(DEFAULT_NAME));
     setMessage(policies.defaultAnswer, "not allowed by policy");
     setMessage(policies.unreadAnswer, "refused because it cannot be read");
     for (let i = 0; i < list.length; i++) {
-      const policy = this.readPolicy(item(path, i), list[i], policies);
+      const policy = this.readPolicy(list[i], policies);
       if (policy) add(policies, policy);
     }
   }
 
-  private readPolicy(path: string, value: JsonValue, policies: Policies): Policy | null {
+  private readPolicy(value: JsonValue, policies: Policies): Policy | null {
     const checker = this.checker;
     const actions = ["authorize", "rate_limit", "concurrency", "fault"];
     const keys = ["name", "match", "enforce", "answer"].concat(actions);
-    if (!checker.object(path, value, keys)) return null;
+    if (!checker.object(value, keys)) return null;
     const given = value.member("name");
     if (!given) {
-      checker.refuse(path, value, "an object with a name");
+      checker.refuse(value, "an object with a name");
       return null;
     }
-    const name = checker.name(under(path, "name"), given, LONGEST_NAME);
+    const name = checker.name(given, LONGEST_NAME);
     let count = 0;
     for (let i = 0; i < actions.length; i++) if (value.member(actions[i])) count++;
     if (count != 1) {
-      checker.refuse(path, value, "an object with one of " + actions.join(", "));
+      checker.refuse(value, "an object with one of " + actions.join(", "));
       return null;
     }
     const policy = new Policy();
-    policy.enforces = checker.flag(under(path, "enforce"), value.member("enforce"), true);
+    policy.enforces = checker.flag(value.member("enforce"), true);
     const match = value.member("match");
-    const isForUs = match ? this.matches.read(under(path, "match"), match, policy.match) : true;
-    this.readAction(path, value, policy);
+    const isForUs = match ? this.matches.read(match, policy.match) : true;
+    this.readAction(value, policy);
     const answer = value.member("answer");
-    if (answer) this.readAnswer(under(path, "answer"), answer, policy.answer);
+    if (answer) this.readAnswer(answer, policy.answer);
     if (policy.answer.message.length == 0) setMessage(policy.answer, "refused by policy " + name);
     if (!isForUs || checker.error.length != 0) {
       // A policy that no call can meet costs nothing.
@@ -95,13 +94,12 @@ export class PolicyReader {
     return policy;
   }
 
-  private readAction(path: string, value: JsonValue, policy: Policy): void {
+  private readAction(value: JsonValue, policy: Policy): void {
     const checker = this.checker;
     const authorize = value.member("authorize");
     if (authorize) {
       const words = ["allow", "deny"];
-      const at = under(path, "authorize");
-      policy.kind = <PolicyKind>checker.choice(at, authorize, words, 1);
+      policy.kind = <PolicyKind>checker.choice(authorize, words, 1);
       return;
     }
     const limit = value.member("rate_limit");
@@ -109,152 +107,127 @@ export class PolicyReader {
       policy.kind = PolicyKind.RATE_LIMIT;
       policy.answer.exception = <i32>(ExceptionCode.LIMIT_EXCEEDED as u32);
       const name = value.member("name")!.text;
-      return this.readRateLimit(under(path, "rate_limit"), limit, policy, name);
+      return this.readRateLimit(limit, policy, name);
     }
     const concurrency = value.member("concurrency");
     if (concurrency) {
       policy.kind = PolicyKind.CONCURRENCY;
       policy.answer.exception = <i32>(ExceptionCode.LIMIT_EXCEEDED as u32);
-      return this.readConcurrency(under(path, "concurrency"), concurrency, policy);
+      return this.readConcurrency(concurrency, policy);
     }
     policy.kind = PolicyKind.FAULT;
     policy.answer.exception = -1;
-    this.readFault(under(path, "fault"), value.member("fault")!, policy);
+    this.readFault(value.member("fault")!, policy);
   }
 
   /** @param name the policy's */
-  private readRateLimit(path: string, value: JsonValue, policy: Policy, name: string): void {
+  private readRateLimit(value: JsonValue, policy: Policy, name: string): void {
     const checker = this.checker;
     const keys = ["max_tokens", "tokens_per_fill", "fill_interval", "per", "scope"];
-    if (!checker.object(path, value, keys)) return;
+    if (!checker.object(value, keys)) return;
     const most = value.member("max_tokens");
     const interval = value.member("fill_interval");
     if (!most || !interval) {
-      return checker.refuse(path, value, "an object with max_tokens and fill_interval");
+      return checker.refuse(value, "an object with max_tokens and fill_interval");
     }
     const bucket = new BucketSettings();
-    bucket.maxTokens = checker.integer(under(path, "max_tokens"), most, 1, MOST_TOKENS, 1);
+    bucket.maxTokens = checker.integer(most, 1, MOST_TOKENS, 1);
     bucket.tokensPerFill = checker.integer(
-      under(path, "tokens_per_fill"),
       value.member("tokens_per_fill"),
       1,
       MOST_TOKENS,
       bucket.maxTokens,
     );
-    bucket.fillInterval = this.readDuration(
-      under(path, "fill_interval"),
-      interval,
-      LONGEST_INTERVAL,
-      "a day",
-    );
+    bucket.fillInterval = this.readDuration(interval, LONGEST_INTERVAL, "a day");
     const limit = new RateLimit(bucket, this.seed);
     policy.rateLimit = limit;
-    const list = under(path, "per");
-    const per = checker.list(list, value.member("per"), (NAME_COUNT as i32) + 2);
+    const per = checker.list(value.member("per"), (NAME_COUNT as i32) + 2);
     const words = NAME_WORDS.split(" ").concat(["principal"]);
-    for (let i = 0; i < per.length; i++) this.readKey(item(list, i), per[i], words, limit);
+    for (let i = 0; i < per.length; i++) this.readKey(per[i], words, limit);
     const scopes = ["worker", "process"];
-    const scope = checker.choice(under(path, "scope"), value.member("scope"), scopes, 0);
+    const scope = checker.choice(value.member("scope"), scopes, 0);
     if (scope == 1) limit.share(idOf(name, bucket, limit));
   }
 
   /** Reads one thing that tells calls apart: a name, or `{ attachment: … }`. */
-  private readKey(path: string, value: JsonValue, words: string[], limit: RateLimit): void {
+  private readKey(value: JsonValue, words: string[], limit: RateLimit): void {
     const checker = this.checker;
     if (value.type == JsonType.OBJECT) {
-      if (!checker.object(path, value, ["attachment"])) return;
+      if (!checker.object(value, ["attachment"])) return;
       const key = value.member("attachment");
-      if (!key || limit.attachment) return checker.refuse(path, value, "one attachment");
-      const text = checker.key(under(path, "attachment"), key);
+      if (!key || limit.attachment) return checker.refuse(value, "one attachment");
+      const text = checker.key(key);
       if (checker.error.length == 0) limit.attachment = this.settings.query.wantText(text);
       return;
     }
-    const index = checker.choice(path, value, words, -1);
+    const index = checker.choice(value, words, -1);
     if (index == (NAME_COUNT as i32)) limit.perPrincipal = true;
     else if (index >= 0) limit.names |= 1 << index;
   }
 
-  private readConcurrency(path: string, value: JsonValue, policy: Policy): void {
+  private readConcurrency(value: JsonValue, policy: Policy): void {
     const checker = this.checker;
-    if (!checker.object(path, value, ["max_in_flight"])) return;
+    if (!checker.object(value, ["max_in_flight"])) return;
     const most = value.member("max_in_flight");
-    if (!most) return checker.refuse(path, value, "an object with max_in_flight");
+    if (!most) return checker.refuse(value, "an object with max_in_flight");
     if (this.holds == MOST_HOLDS) {
-      return checker.refuse(path, value, "at most " + MOST_HOLDS.toString() + " of these");
+      return checker.refuse(value, "at most " + MOST_HOLDS.toString() + " of these");
     }
     const concurrency = new Concurrency();
-    const at = under(path, "max_in_flight");
-    concurrency.maxInFlight = checker.integer(at, most, 1, MOST_IN_FLIGHT, 1);
+    concurrency.maxInFlight = checker.integer(most, 1, MOST_IN_FLIGHT, 1);
     concurrency.hold = this.holds++;
     policy.concurrency = concurrency;
   }
 
-  private readFault(path: string, value: JsonValue, policy: Policy): void {
+  private readFault(value: JsonValue, policy: Policy): void {
     const checker = this.checker;
     const keys = ["abort", "delay"];
-    if (!checker.object(path, value, keys)) return;
+    if (!checker.object(value, keys)) return;
     const abort = value.member("abort");
     const delay = value.member("delay");
-    if (!abort && !delay) return checker.refuse(path, value, "an object with abort or delay");
+    if (!abort && !delay) return checker.refuse(value, "an object with abort or delay");
     const fault = new Fault();
     policy.fault = fault;
-    if (abort) fault.abort = this.readShare(under(path, "abort"), abort, ["percentage"]);
+    if (abort) fault.abort = checker.percentage(abort, ["percentage"]);
     if (!delay) return;
-    const at = under(path, "delay");
-    fault.delay = this.readShare(at, delay, ["percentage", "fixed_delay"]);
+    fault.delay = checker.percentage(delay, ["percentage", "fixed_delay"]);
     const wait = delay.member("fixed_delay");
-    if (!wait) return checker.refuse(at, delay, "an object with fixed_delay");
+    if (!wait) return checker.refuse(delay, "an object with fixed_delay");
     const most = LONGEST_DELAY;
-    fault.wait = this.readDuration(under(at, "fixed_delay"), wait, most, "a minute");
+    fault.wait = this.readDuration(wait, most, "a minute");
   }
 
-  /** Reads the `percentage` of calls that a fault, which may have these keys, is for; of `WHOLE`. */
-  private readShare(path: string, value: JsonValue, keys: string[]): u32 {
+  private readAnswer(value: JsonValue, answer: Answer): void {
     const checker = this.checker;
-    if (!checker.object(path, value, keys)) return 0;
-    const percentage = value.member("percentage");
-    if (!percentage) {
-      checker.refuse(path, value, "an object with percentage");
-      return 0;
-    }
-    const number = percentage.number;
-    if (percentage.type != JsonType.NUMBER || !(number >= 0 && number <= 100)) {
-      checker.refuse(under(path, "percentage"), percentage, "a number from 0 to 100");
-    }
-    return <u32>(number * <f64>(WHOLE / 100) + 0.5);
-  }
-
-  private readAnswer(path: string, value: JsonValue, answer: Answer): void {
-    const checker = this.checker;
-    if (!checker.object(path, value, ["exception", "status", "message"])) return;
+    if (!checker.object(value, ["exception", "status", "message"])) return;
     const exception = value.member("exception");
     const status = value.member("status");
-    if (exception && status) return checker.refuse(path, value, "one of exception, status");
+    if (exception && status) return checker.refuse(value, "one of exception, status");
     if (exception) {
       const words = EXCEPTION_WORDS.split(" ");
-      answer.exception = checker.choice(under(path, "exception"), exception, words, 0);
+      answer.exception = checker.choice(exception, words, 0);
     }
     if (status) {
       const code = statusCodeOf(status.type == JsonType.STRING ? status.text : "");
       if (code == 0) {
-        return checker.refuse(under(path, "status"), status, "one of Dubbo's statuses but OK");
+        return checker.refuse(status, "one of Dubbo's statuses but OK");
       }
       answer.exception = -1;
       answer.status = code;
     }
     const message = value.member("message");
     if (!message) return;
-    const text = checker.name(under(path, "message"), message, LONGEST_MESSAGE);
+    const text = checker.name(message, LONGEST_MESSAGE);
     for (let i = 0; i < text.length; i++) {
       const unit = text.charCodeAt(i);
       if (unit >= 0x20 && unit < 0x7f) continue;
-      return checker.refuse(under(path, "message"), message, "printable ASCII");
+      return checker.refuse(message, "printable ASCII");
     }
     setMessage(answer, text);
   }
 
   /** Reads `1s`, `0.5s`, `100ms` into ns, at least 1 ms and at most `most` ms, which are `mostWords`. */
-  private readDuration(path: string, value: JsonValue, most: f64, mostWords: string): u64 {
+  private readDuration(value: JsonValue, most: f64, mostWords: string): u64 {
     const text = value.type == JsonType.STRING ? value.text : "";
     const isMillis = text.endsWith("ms");
     const digits = text.substring(0, text.length - (isMillis ? 2 : 1));
@@ -275,7 +248,7 @@ export class PolicyReader {
     if (!isMillis) millis *= 1000;
     if (!isNumber || millis < 1 || millis > most) {
       const expected = "a duration of 1 ms to " + mostWords + ', such as "1s" or "100ms"';
-      this.checker.refuse(path, value, expected);
+      this.checker.refuse(value, expected);
       return 1;
     }
     return <u64>millis * NANOSECONDS_IN_MILLISECOND;

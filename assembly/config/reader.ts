@@ -7,7 +7,7 @@
 import { NAME_WORDS } from "../call/names";
 import { DEFAULT_MAX_SERIES, MetricsSettings } from "../metrics/settings";
 import { Routing } from "../routing/routing";
-import { Checker, item, under } from "./checker";
+import { Checker } from "./checker";
 import { JsonParser, JsonValue } from "./json";
 import { MatchReader } from "./match_reader";
 import { NodeMetadata } from "./node_metadata";
@@ -75,7 +75,7 @@ export class ConfigReader {
   private readRoot(root: JsonValue, settings: Settings, seed: u64, node: NodeMetadata): void {
     const checker = this.checker;
     if (
-      !checker.object("$", root, [
+      !checker.object(root, [
         "side",
         "max_body_bytes",
         "answer_on_upstream_close",
@@ -89,28 +89,19 @@ export class ConfigReader {
     )
       return;
     const sides = ["auto", "consumer", "provider"];
-    settings.side = <SideSetting>checker.choice(under("$", "side"), root.member("side"), sides, 0);
+    settings.side = <SideSetting>checker.choice(root.member("side"), sides, 0);
     settings.maxBodyBytes = checker.integer(
-      under("$", "max_body_bytes"),
       root.member("max_body_bytes"),
       1,
       LONGEST_BODY,
       DEFAULT_MAX_BODY_BYTES,
     );
     const answers = root.member("answer_on_upstream_close");
-    settings.answersOnUpstreamClose = checker.flag(
-      under("$", "answer_on_upstream_close"),
-      answers,
-      false,
-    );
+    settings.answersOnUpstreamClose = checker.flag(answers, false);
     const closes = root.member("close_on_downstream_close");
-    settings.closesOnDownstreamClose = checker.flag(
-      under("$", "close_on_downstream_close"),
-      closes,
-      false,
-    );
+    settings.closesOnDownstreamClose = checker.flag(closes, false);
     const drops = root.member("drop_upstream_events");
-    settings.dropsUpstreamEvents = checker.flag(under("$", "drop_upstream_events"), drops, false);
+    settings.dropsUpstreamEvents = checker.flag(drops, false);
     const metrics = root.member("metrics");
     if (metrics) this.readMetrics(metrics, settings);
     const matches = new MatchReader(checker, settings.query, node);
@@ -138,7 +129,6 @@ export class ConfigReader {
   private readMetrics(metrics: JsonValue, settings: Settings): void {
     const checker = this.checker;
     const config = settings.metrics;
-    const path = under("$", "metrics");
     const keys = [
       "enabled",
       "labels",
@@ -147,24 +137,21 @@ export class ConfigReader {
       "duration_unit",
       "max_in_flight",
     ];
-    if (!checker.object(path, metrics, keys)) return;
-    config.countsAll = checker.flag(under(path, "enabled"), metrics.member("enabled"), true);
+    if (!checker.object(metrics, keys)) return;
+    config.countsAll = checker.flag(metrics.member("enabled"), true);
     const labels = metrics.member("labels");
-    if (labels) config.labels = this.readLabels(under(path, "labels"), labels);
+    if (labels) config.labels = this.readLabels(labels);
     config.maxSeries = checker.integer(
-      under(path, "max_series"),
       metrics.member("max_series"),
       1,
       MOST_SERIES,
       DEFAULT_MAX_SERIES,
     );
-    this.readInterfaces(under(path, "interfaces"), metrics.member("interfaces"), config);
+    this.readInterfaces(metrics.member("interfaces"), config);
     const unit = metrics.member("duration_unit");
     const units = ["milliseconds", "microseconds"];
-    config.durationInMicroseconds =
-      checker.choice(under(path, "duration_unit"), unit, units, 0) == 1;
+    config.durationInMicroseconds = checker.choice(unit, units, 0) == 1;
     settings.maxInFlight = checker.integer(
-      under(path, "max_in_flight"),
       metrics.member("max_in_flight"),
       1,
       MOST_IN_FLIGHT,
@@ -172,26 +159,24 @@ export class ConfigReader {
     );
   }
 
-  private readLabels(path: string, value: JsonValue): u32 {
+  private readLabels(value: JsonValue): u32 {
     const names = NAME_WORDS.split(" ");
-    const items = this.checker.list(path, value, names.length);
+    const items = this.checker.list(value, names.length);
     let labels: u32 = 0;
     for (let i = 0; i < items.length; i++) {
-      const itemPath = item(path, i);
-      const index = this.checker.choice(itemPath, items[i], names, -1);
+      const index = this.checker.choice(items[i], names, -1);
       if (index < 0) return 0;
       const bit: u32 = 1 << index;
-      if (labels & bit) this.checker.refuse(itemPath, items[i], "each label once");
+      if (labels & bit) this.checker.refuse(items[i], "each label once");
       labels |= bit;
     }
     return labels;
   }
 
-  private readInterfaces(path: string, value: JsonValue | null, config: MetricsSettings): void {
-    const items = this.checker.list(path, value, MOST_INTERFACES);
+  private readInterfaces(value: JsonValue | null, config: MetricsSettings): void {
+    const items = this.checker.list(value, MOST_INTERFACES);
     for (let i = 0; i < items.length; i++) {
-      const itemPath = item(path, i);
-      const name = String.UTF8.encode(this.checker.name(itemPath, items[i], LONGEST_NAME));
+      const name = String.UTF8.encode(this.checker.name(items[i], LONGEST_NAME));
       if (this.checker.error.length != 0) return;
       config.interfaces.add(changetype<usize>(name), name.byteLength);
     }

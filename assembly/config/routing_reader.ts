@@ -11,7 +11,7 @@ import { Choice } from "../routing/split";
 import { keptSpan } from "../wire/arena";
 import { sameAscii } from "../wire/bytes";
 import { Span } from "../wire/span";
-import { Checker, item, under } from "./checker";
+import { Checker } from "./checker";
 import { JsonValue } from "./json";
 import { LONGEST_NAME, LONGEST_VALUE, MatchReader, MOST_ITEMS } from "./match_reader";
 import { NodeMetadata } from "./node_metadata";
@@ -37,33 +37,26 @@ export class RoutingReader {
   /** Reads `value` at `$.routing` into `routing`; errors go to the checker. */
   read(value: JsonValue, routing: Routing): void {
     const checker = this.checker;
-    const path = under("$", "routing");
     const keys = ["protected", "max_rewrite_bytes", "filter_state", "rules"];
-    if (!checker.object(path, value, keys)) return;
-    const protectedPath = under(path, "protected");
-    const protectedKeys = checker.list(protectedPath, value.member("protected"), MOST_ITEMS);
+    if (!checker.object(value, keys)) return;
+    const protectedKeys = checker.list(value.member("protected"), MOST_ITEMS);
     for (let i = 0; i < protectedKeys.length; i++) {
-      this.readDrop(item(protectedPath, i), protectedKeys[i], routing.protectedKeys);
+      this.readDrop(protectedKeys[i], routing.protectedKeys);
       if (checker.error.length == 0) this.protectHeaders(protectedKeys[i].text, routing);
     }
     routing.rewrites = protectedKeys.length != 0;
     routing.maxRewriteBytes = checker.integer(
-      under(path, "max_rewrite_bytes"),
       value.member("max_rewrite_bytes"),
       LEAST_REWRITE_BYTES,
       MOST_REWRITE_BYTES,
       DEFAULT_MAX_REWRITE_BYTES,
     );
-    routing.filterState = checker.flag(
-      under(path, "filter_state"),
-      value.member("filter_state"),
-      false,
-    );
+    routing.filterState = checker.flag(value.member("filter_state"), false);
     // The group, and the interface that was called, are attachments.
     routing.usesAttachments = routing.rewrites || routing.filterState;
-    const rules = checker.list(under(path, "rules"), value.member("rules"), MOST_RULES);
+    const rules = checker.list(value.member("rules"), MOST_RULES);
     for (let i = 0; i < rules.length; i++) {
-      this.readRule(item(under(path, "rules"), i), rules[i], i, routing);
+      this.readRule(rules[i], i, routing);
     }
   }
 
@@ -88,21 +81,21 @@ export class RoutingReader {
     routing.renames = query.wantText("tri-header-convert");
   }
 
-  private readRule(path: string, value: JsonValue, index: i32, routing: Routing): void {
+  private readRule(value: JsonValue, index: i32, routing: Routing): void {
     const checker = this.checker;
-    if (!checker.object(path, value, ["name", "match", "attachments", "split", "cluster"])) return;
+    if (!checker.object(value, ["name", "match", "attachments", "split", "cluster"])) return;
     const given = value.member("name");
-    const name = given ? checker.name(under(path, "name"), given, LONGEST_NAME) : index.toString();
+    const name = given ? checker.name(given, LONGEST_NAME) : index.toString();
     const rule = new RoutingRule(Series.ofRule(copyText(name)));
     const match = value.member("match");
-    const isForUs = match ? this.matches.read(under(path, "match"), match, rule.match) : true;
+    const isForUs = match ? this.matches.read(match, rule.match) : true;
     const attachments = value.member("attachments");
-    if (attachments) this.readChange(under(path, "attachments"), attachments, rule.change);
+    if (attachments) this.readChange(attachments, rule.change);
     const split = value.member("split");
-    if (split) this.readSplit(under(path, "split"), split, rule);
+    if (split) this.readSplit(split, rule);
     const cluster = value.member("cluster");
     if (cluster) {
-      rule.cluster = copyText(checker.name(under(path, "cluster"), cluster, LONGEST_NAME));
+      rule.cluster = copyText(checker.name(cluster, LONGEST_NAME));
     }
     if (!isForUs || checker.error.length != 0) {
       // A rule that no call can meet costs nothing.
@@ -117,77 +110,73 @@ export class RoutingReader {
     routing.rules.add(rule);
   }
 
-  private readSplit(path: string, value: JsonValue, rule: RoutingRule): void {
+  private readSplit(value: JsonValue, rule: RoutingRule): void {
     const checker = this.checker;
-    if (!checker.object(path, value, ["hash_on", "choices"])) return;
+    if (!checker.object(value, ["hash_on", "choices"])) return;
     const hashOn = value.member("hash_on");
     if (hashOn) {
-      if (!checker.object(under(path, "hash_on"), hashOn, ["attachment"])) return;
+      if (!checker.object(hashOn, ["attachment"])) return;
       const name = hashOn.member("attachment");
-      if (!name)
-        return checker.refuse(under(path, "hash_on"), hashOn, "an object with an attachment");
-      const key = checker.key(under(under(path, "hash_on"), "attachment"), name);
+      if (!name) return checker.refuse(hashOn, "an object with an attachment");
+      const key = checker.key(name);
       if (checker.error.length != 0) return;
       rule.hashOn = this.settings.query.wantText(key);
     }
-    const list = under(path, "choices");
-    const choices = checker.list(list, value.member("choices"), MOST_ITEMS);
+    const choices = checker.list(value.member("choices"), MOST_ITEMS);
     let last: Choice | null = null;
     for (let i = 0; i < choices.length; i++) {
-      const at = item(list, i);
-      if (!checker.object(at, choices[i], ["weight", "attachments"])) return;
+      if (!checker.object(choices[i], ["weight", "attachments"])) return;
       const given = choices[i].member("weight");
-      if (!given) return checker.refuse(at, choices[i], "an object with a weight");
-      const weight = checker.integer(under(at, "weight"), given, 0, MOST_WEIGHT, 0);
+      if (!given) return checker.refuse(choices[i], "an object with a weight");
+      const weight = checker.integer(given, 0, MOST_WEIGHT, 0);
       const choice = new Choice(i, weight);
       rule.totalWeight += weight;
       if (last) last.next = choice;
       else rule.choices = choice;
       last = choice;
       const attachments = choices[i].member("attachments");
-      if (attachments) this.readChange(under(at, "attachments"), attachments, choice.change);
+      if (attachments) this.readChange(attachments, choice.change);
     }
-    if (rule.totalWeight == 0) checker.refuse(path, value, "choices with a weight above 0");
+    if (rule.totalWeight == 0) checker.refuse(value, "choices with a weight above 0");
   }
 
-  private readChange(path: string, value: JsonValue, change: AttachmentChange): void {
+  private readChange(value: JsonValue, change: AttachmentChange): void {
     const checker = this.checker;
-    if (!checker.object(path, value, ["set", "remove"])) return;
-    const removed = checker.list(under(path, "remove"), value.member("remove"), MOST_ITEMS);
+    if (!checker.object(value, ["set", "remove"])) return;
+    const removed = checker.list(value.member("remove"), MOST_ITEMS);
     for (let i = 0; i < removed.length; i++) {
-      this.readDrop(item(under(path, "remove"), i), removed[i], change);
+      this.readDrop(removed[i], change);
     }
-    const sets = checker.list(under(path, "set"), value.member("set"), MOST_ITEMS);
-    for (let i = 0; i < sets.length; i++)
-      this.readSet(item(under(path, "set"), i), sets[i], change);
+    const sets = checker.list(value.member("set"), MOST_ITEMS);
+    for (let i = 0; i < sets.length; i++) this.readSet(sets[i], change);
   }
 
-  private readDrop(path: string, value: JsonValue, change: AttachmentChange): void {
-    const key = this.checker.key(path, value);
+  private readDrop(value: JsonValue, change: AttachmentChange): void {
+    const key = this.checker.key(value);
     if (this.checker.error.length != 0) return;
     change.drop(this.settings.query.wantText(key));
   }
 
-  private readSet(path: string, value: JsonValue, change: AttachmentChange): void {
+  private readSet(value: JsonValue, change: AttachmentChange): void {
     const checker = this.checker;
-    if (!checker.object(path, value, ["name", "value", "from_node", "from_invocation"])) return;
+    if (!checker.object(value, ["name", "value", "from_node", "from_invocation"])) return;
     const name = value.member("name");
     if (!name || value.keys.length != 2) {
       const expected = "an object with a name and one of value, from_node, from_invocation";
-      return checker.refuse(path, value, expected);
+      return checker.refuse(value, expected);
     }
-    const key = checker.key(under(path, "name"), name);
+    const key = checker.key(name);
     const text = value.member("value");
     const node = value.member("from_node");
     const part = value.member("from_invocation");
     let span: Span;
     if (text) {
-      span = copyText(checker.name(under(path, "value"), text, LONGEST_VALUE));
+      span = copyText(checker.name(text, LONGEST_VALUE));
     } else if (node) {
-      span = copyText(this.node.text(checker.name(under(path, "from_node"), node, LONGEST_NAME)));
+      span = copyText(this.node.text(checker.name(node, LONGEST_NAME)));
     } else {
       const names = NAME_WORDS.split(" ");
-      const index = checker.choice(under(path, "from_invocation"), part, names, 0);
+      const index = checker.choice(part, names, 0);
       span = this.settings.call.name(index);
     }
     if (checker.error.length != 0) return;

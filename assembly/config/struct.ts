@@ -64,7 +64,7 @@ export class StructReader {
       else this.failed = true;
     }
     object.keys.push(key);
-    object.items.push(value);
+    object.add(value);
   }
 
   private readValue(end: usize, depth: i32): JsonValue {
@@ -107,7 +107,7 @@ export class StructReader {
     const list = new JsonValue(JsonType.ARRAY);
     while (this.at < end && !this.failed) {
       if (this.byte(end) != FIELD_1) this.failed = true;
-      else list.items.push(this.readValue(this.length(end), depth));
+      else list.add(this.readValue(this.length(end), depth));
     }
     return list;
   }

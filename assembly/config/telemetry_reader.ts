@@ -12,7 +12,7 @@ import { LogTarget, TelemetrySettings, WHOLE } from "../telemetry/settings";
 import { keptCopy, keptSpan } from "../wire/arena";
 import { Output } from "../wire/output";
 import { Span } from "../wire/span";
-import { Checker, item, under } from "./checker";
+import { Checker } from "./checker";
 import { JsonType, JsonValue } from "./json";
 import { LONGEST_NAME, MatchReader } from "./match_reader";
 import { NodeMetadata } from "./node_metadata";
@@ -47,47 +47,39 @@ export class TelemetryReader {
   /** Reads `value` at `$.telemetry` into `settings`; errors go to the checker. */
   read(value: JsonValue, settings: TelemetrySettings): void {
     const checker = this.checker;
-    const path = under("$", "telemetry");
-    if (!checker.object(path, value, ["otlp", "spans", "log"])) return;
+    if (!checker.object(value, ["otlp", "spans", "log"])) return;
     const otlp = value.member("otlp");
-    if (otlp) this.readOtlp(under(path, "otlp"), otlp, settings);
+    if (otlp) this.readOtlp(otlp, settings);
     const spans = value.member("spans");
-    if (spans) this.readSpans(under(path, "spans"), spans, settings);
+    if (spans) this.readSpans(spans, settings);
     const log = value.member("log");
-    if (log) this.readLog(under(path, "log"), log, settings);
+    if (log) this.readLog(log, settings);
     if (checker.error.length != 0 || otlp) return;
     if (settings.traces || settings.log == LogTarget.OTLP) {
-      checker.refuse(path, value, "an object with otlp, where spans and log records are sent");
+      checker.refuse(value, "an object with otlp, where spans and log records are sent");
     }
   }
 
-  private readOtlp(path: string, value: JsonValue, settings: TelemetrySettings): void {
+  private readOtlp(value: JsonValue, settings: TelemetrySettings): void {
     const checker = this.checker;
     const keys = ["cluster", "authority", "path_prefix", "headers"];
     const numbers = ["timeout_ms", "interval_ms", "max_batch", "max_queue_bytes"];
-    if (!checker.object(path, value, keys.concat(numbers))) return;
+    if (!checker.object(value, keys.concat(numbers))) return;
     const cluster = value.member("cluster");
-    if (!cluster) return checker.refuse(path, value, "an object with a cluster");
-    const name = checker.name(under(path, "cluster"), cluster, LONGEST_NAME);
+    if (!cluster) return checker.refuse(value, "an object with a cluster");
+    const name = checker.name(cluster, LONGEST_NAME);
     const given = value.member("authority");
-    const authority = given ? checker.name(under(path, "authority"), given, LONGEST_NAME) : name;
+    const authority = given ? checker.name(given, LONGEST_NAME) : name;
     const prefix = value.member("path_prefix");
-    const start = prefix ? checker.name(under(path, "path_prefix"), prefix, LONGEST_NAME) : "";
+    const start = prefix ? checker.name(prefix, LONGEST_NAME) : "";
     if (prefix && !start.startsWith("/")) {
-      return checker.refuse(under(path, "path_prefix"), prefix, "a path that begins with a slash");
+      return checker.refuse(prefix, "a path that begins with a slash");
     }
-    const headers = this.readHeaders(under(path, "headers"), value.member("headers"));
-    const timeout = this.number(path, value, "timeout_ms", 1, MOST_TIMEOUT, DEFAULT_TIMEOUT);
-    const wait = this.number(path, value, "interval_ms", 1, MOST_INTERVAL, DEFAULT_INTERVAL);
-    const batch = this.number(path, value, "max_batch", 1, MOST_BATCH, DEFAULT_BATCH);
-    const queue = this.number(
-      path,
-      value,
-      "max_queue_bytes",
-      LEAST_QUEUE,
-      MOST_QUEUE,
-      DEFAULT_QUEUE,
-    );
+    const headers = this.readHeaders(value.member("headers"));
+    const timeout = this.number(value, "timeout_ms", 1, MOST_TIMEOUT, DEFAULT_TIMEOUT);
+    const wait = this.number(value, "interval_ms", 1, MOST_INTERVAL, DEFAULT_INTERVAL);
+    const batch = this.number(value, "max_batch", 1, MOST_BATCH, DEFAULT_BATCH);
+    const queue = this.number(value, "max_queue_bytes", LEAST_QUEUE, MOST_QUEUE, DEFAULT_QUEUE);
     if (checker.error.length != 0) return;
     for (let kind = 0; kind < 2; kind++) {
       const made = new ExportSettings();
@@ -108,103 +100,94 @@ export class TelemetryReader {
     }
   }
 
-  private number(
-    path: string,
-    value: JsonValue,
-    key: string,
-    from: u32,
-    to: u32,
-    otherwise: u32,
-  ): u32 {
-    return this.checker.integer(under(path, key), value.member(key), from, to, otherwise);
+  private number(value: JsonValue, key: string, from: u32, to: u32, otherwise: u32): u32 {
+    return this.checker.integer(value.member(key), from, to, otherwise);
   }
 
   /** Names and values by turns. */
-  private readHeaders(path: string, value: JsonValue | null): string[] {
+  private readHeaders(value: JsonValue | null): string[] {
     const checker = this.checker;
-    const list = checker.list(path, value, MOST_HEADERS);
+    const list = checker.list(value, MOST_HEADERS);
     const read: string[] = [];
     for (let i = 0; i < list.length; i++) {
-      const at = item(path, i);
-      if (!checker.object(at, list[i], ["name", "value"])) return read;
+      if (!checker.object(list[i], ["name", "value"])) return read;
       const name = list[i].member("name");
       const text = list[i].member("value");
       if (!name || !text) {
-        checker.refuse(at, list[i], "an object with a name and a value");
+        checker.refuse(list[i], "an object with a name and a value");
         return read;
       }
-      read.push(checker.key(under(at, "name"), name));
-      read.push(checker.name(under(at, "value"), text, 1024));
+      read.push(checker.key(name));
+      read.push(checker.name(text, 1024));
     }
     return read;
   }
 
-  private readSpans(path: string, value: JsonValue, settings: TelemetrySettings): void {
+  private readSpans(value: JsonValue, settings: TelemetrySettings): void {
     const checker = this.checker;
-    if (!checker.object(path, value, ["sample", "propagate"])) return;
+    if (!checker.object(value, ["sample", "propagate"])) return;
     settings.traces = true;
-    settings.samplePerWhole = this.percentage(under(path, "sample"), value.member("sample"), 1);
-    settings.propagates = checker.flag(under(path, "propagate"), value.member("propagate"), false);
+    settings.samplePerWhole = this.percentage(value.member("sample"), WHOLE / 100);
+    settings.propagates = checker.flag(value.member("propagate"), false);
   }
 
-  private readLog(path: string, value: JsonValue, settings: TelemetrySettings): void {
+  private readLog(value: JsonValue, settings: TelemetrySettings): void {
     const checker = this.checker;
-    if (!checker.object(path, value, ["to", "when", "fields"])) return;
+    if (!checker.object(value, ["to", "when", "fields"])) return;
     const words = ["otlp", "envoy"];
-    const target = checker.choice(under(path, "to"), value.member("to"), words, 0);
+    const target = checker.choice(value.member("to"), words, 0);
     settings.log = target == 1 ? LogTarget.ENVOY : LogTarget.OTLP;
-    this.readFields(under(path, "fields"), value.member("fields"), settings);
+    this.readFields(value.member("fields"), settings);
     const when = value.member("when");
     if (!when) {
       settings.logPerWhole = WHOLE;
       return;
     }
-    const at = under(path, "when");
-    if (!checker.object(at, when, ["match", "outcomes", "statuses", "slower_than_ms", "sample"]))
+    if (!checker.object(when, ["match", "outcomes", "statuses", "slower_than_ms", "sample"]))
       return;
     const match = when.member("match");
-    if (match) this.readMatch(under(at, "match"), match, settings);
+    if (match) this.readMatch(match, settings);
     if (match && when.keys.length == 1) {
       settings.logPerWhole = WHOLE;
       return;
     }
-    this.readStatuses(under(at, "statuses"), when.member("statuses"), settings);
+    this.readStatuses(when.member("statuses"), settings);
     const outcomes = ["success", "exception", "error", "unknown", "unanswered"];
-    const list = checker.list(under(at, "outcomes"), when.member("outcomes"), outcomes.length);
+    const list = checker.list(when.member("outcomes"), outcomes.length);
     for (let i = 0; i < list.length; i++) {
-      const index = checker.choice(item(under(at, "outcomes"), i), list[i], outcomes, -1);
+      const index = checker.choice(list[i], outcomes, -1);
       if (index >= 0) settings.logOutcomes |= 1 << index;
     }
-    const slower = this.number(at, when, "slower_than_ms", 0, MOST_SLOWER, 0);
+    const slower = this.number(when, "slower_than_ms", 0, MOST_SLOWER, 0);
     settings.logSlower = <u64>slower * NANOSECONDS_IN_MILLISECOND;
-    settings.logPerWhole = this.percentage(under(at, "sample"), when.member("sample"), 0);
+    settings.logPerWhole = this.percentage(when.member("sample"), 0);
   }
 
-  private readFields(path: string, value: JsonValue | null, settings: TelemetrySettings): void {
+  private readFields(value: JsonValue | null, settings: TelemetrySettings): void {
     if (!value) return;
     const words = (NAME_WORDS + " " + FIELD_WORDS).split(" ");
-    const list = this.checker.list(path, value, words.length);
+    const list = this.checker.list(value, words.length);
     settings.logFields = 0;
     for (let i = 0; i < list.length; i++) {
-      const index = this.checker.choice(item(path, i), list[i], words, -1);
+      const index = this.checker.choice(list[i], words, -1);
       if (index >= 0) settings.logFields |= 1 << index;
     }
   }
 
-  private readMatch(path: string, value: JsonValue, settings: TelemetrySettings): void {
+  private readMatch(value: JsonValue, settings: TelemetrySettings): void {
     const match = new Match();
     settings.logMatch = match;
     // Where no call through this proxy can meet it, none is logged.
-    if (!this.matches.read(path, value, match)) settings.log = LogTarget.NONE;
+    if (!this.matches.read(value, match)) settings.log = LogTarget.NONE;
   }
 
-  private readStatuses(path: string, value: JsonValue | null, settings: TelemetrySettings): void {
+  private readStatuses(value: JsonValue | null, settings: TelemetrySettings): void {
     const dubbo = DUBBO_STATUS_WORDS.split(" ");
     const grpc = GRPC_STATUS_WORDS.split(" ");
     const words = dubbo.concat(grpc);
-    const list = this.checker.list(path, value, words.length);
+    const list = this.checker.list(value, words.length);
     for (let i = 0; i < list.length; i++) {
-      if (this.checker.choice(item(path, i), list[i], words, -1) < 0) return;
+      if (this.checker.choice(list[i], words, -1) < 0) return;
       const inDubbo = dubbo.indexOf(list[i].text);
       const inGrpc = grpc.indexOf(list[i].text);
       if (inDubbo >= 0) settings.logDubboStatuses |= 1 << inDubbo;
@@ -213,17 +196,8 @@ export class TelemetryReader {
   }
 
   /** Reads `{ percentage: … }` in parts of `WHOLE`. */
-  private percentage(path: string, value: JsonValue | null, otherwise: f64): u32 {
-    const checker = this.checker;
-    let number = otherwise;
-    if (value && checker.object(path, value, ["percentage"])) {
-      const given = value.member("percentage");
-      if (!given) checker.refuse(path, value, "an object with percentage");
-      else if (given.type != JsonType.NUMBER || !(given.number >= 0 && given.number <= 100)) {
-        checker.refuse(under(path, "percentage"), given, "a number from 0 to 100");
-      } else number = given.number;
-    }
-    return <u32>(number * <f64>(WHOLE / 100) + 0.5);
+  private percentage(value: JsonValue | null, otherwise: u32): u32 {
+    return value ? this.checker.percentage(value, ["percentage"]) : otherwise;
   }
 
   /** The fields of OTLP's resource: what this proxy is, as Istio's own tracing names it. */

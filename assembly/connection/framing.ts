@@ -270,9 +270,9 @@ export class Framing {
       return Verdict.REPLACE;
     }
     ruled.verdict = Verdict.KEEP;
-    half.isHeld = true;
+    ruled.isHeld = true;
     this.take(half, frame, length);
-    half.isHeld = false;
+    ruled.isHeld = false;
     return ruled.verdict;
   }
 
@@ -360,7 +360,7 @@ export class Framing {
       plugin.add(Metric.EVENTS, 1, half.event, half.direction);
     } else if (!isRequest(flag)) onAnswer(plugin, half, header, this.calls, time);
     // A request that was answered before its end is counted already.
-    else if (half.series) onRequest(plugin, half, header, this.calls, time);
+    else if (half.series) onRequest(plugin, half, header, this.calls, this.ruled, time);
   }
 
   private passThrough(step: Step): void {

@@ -24,8 +24,8 @@ export class Half extends FrameReader {
   event: u8 = <u8>EventLabel.OTHER;
   /** What is wrong with the frame that is passing: a `Reason`, or `NO_FAULT`. */
   fault: u8 = NO_FAULT;
-  /** Whether the frame that is passing is at hand as a whole, and nothing of it has gone on. */
-  isHeld: bool = false;
+  /** Whether the attachments of the request that is passing name another path than its head. */
+  isPathOverruled: bool = false;
   /** Whether the frame that is passing goes nowhere. */
   isDropped: bool = false;
   /** Whether the frames before were large, so that most of the next bytes will not be looked at. */

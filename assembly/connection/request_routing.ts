@@ -11,8 +11,6 @@ import {
 } from "../dubbo/header";
 import { FASTJSON2, HESSIAN2 } from "../dubbo/tables";
 import { Obstacle } from "../call/vocabulary";
-import { Metric } from "../metrics/definitions";
-import { cellKey } from "../metrics/series";
 import { Plugin } from "../plugin";
 import { RoutingRule } from "../routing/routing_rule";
 import { rewriteAttachments } from "../serialization/bodies";
@@ -38,12 +36,12 @@ export function decide(
   const routing = ruled.routing;
   const body = half.body;
   const bodyLength = half.bodyLength;
-  ruled.taken = null;
+  ruled.rule = null;
   routing.rules.isUndecided = false;
   const invocation = plugin.invocation;
   const end = body + bodyLength;
   const isWhole = bodyLength == bodyLengthOf(header);
-  const isHeld = half.isHeld;
+  const isHeld = ruled.isHeld;
   if (isWhole) invocation.endBody(result, end);
   if (invocation.headRead) plugin.describeCall(plugin.side);
   else plugin.call.clear();
@@ -56,27 +54,22 @@ export function decide(
   }
   let rule: RoutingRule | null = null;
   if (invocation.headRead) rule = routing.rules.find(plugin.call);
-  if (rule) {
-    plugin.recorder.add(rule.series, cellKey(Metric.ROUTED), 1);
-    ruled.taken = rule.cluster;
-  }
+  ruled.rule = rule;
 
   const change = routing.changeFor(rule, plugin.propagation);
-  let obstacle: Obstacle;
   if (invocation.attachmentsRead && isHeld) {
     if (!change.changesAnything()) return Verdict.KEEP;
     if (rewrite(plugin, change, header, body, end)) return Verdict.REPLACE;
     if (policies && routing.hasProtectedKeys) {
       return refuseUnwritten(plugin, policies, header, ruled.refusals);
     }
-    obstacle = Obstacle.REFERENCES;
+    ruled.obstacle = <u8>Obstacle.REFERENCES;
   } else {
     // Nothing is known of what the caller wrote: it is no loss only where no rule would change it.
     const isLoss = routing.rules.isUndecided || (rule !== null && rule.mayChange);
     if (!routing.rewrites || !isLoss) return Verdict.KEEP;
-    obstacle = obstacleOf(header, isWhole && isHeld);
+    ruled.obstacle = <u8>obstacleOf(header, isWhole && isHeld);
   }
-  plugin.add(Metric.UNREWRITTEN, 1, obstacle);
   return Verdict.KEEP;
 }
 

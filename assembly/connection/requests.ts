@@ -138,7 +138,7 @@ export function readRequest(
   half.series = series;
   const noted = half.noted;
   if (noted) plugin.note(noted, isPoliced);
-  if (plugin.isPathOverruled) plugin.recorder.add(series, cellKey(Metric.PATH_MISMATCHES), 1);
+  half.isPathOverruled = plugin.isPathOverruled;
   // A generic call's method stands after its head.
   const isGood = head != 0 && (plugin.readsContextsOnly || result == half.body + head);
   if (heads && isGood && half.fault == NO_FAULT && !invocation.isGeneric) {
@@ -202,17 +202,26 @@ export function readTail(plugin: Plugin, half: Half): bool {
   return true;
 }
 
-/** A request's last byte has passed, at `time` (ns); it has a series. */
+/**
+ * A request's last byte has passed, at `time` (ns); it has a series. All that is counted of it is counted here: of
+ * one whose last byte never comes it would depend on the reads how much of it was seen.
+ */
 export function onRequest(
   plugin: Plugin,
   half: Half,
   header: usize,
   calls: InFlightList,
+  ruled: RuledRequests | null,
   time: u64,
 ): void {
   const flag = flagOf(header);
   const series = half.series!;
   half.series = null;
+  if (half.isPathOverruled) {
+    half.isPathOverruled = false;
+    plugin.recorder.add(series, cellKey(Metric.PATH_MISMATCHES), 1);
+  }
+  if (ruled && half.direction == Direction.DOWNSTREAM) ruled.count(plugin);
   const bytes = <i64>HEADER_LENGTH + bodyLengthOf(header);
   const kind = isTwoway(flag) ? CallKind.TWOWAY : CallKind.ONEWAY;
   const serialization = knownSerialization(serializationOf(flag));
@@ -246,7 +255,7 @@ export function takeUnfinished(
     if (half.fault == Reason.HEAD_TOO_LONG) half.fault = NO_FAULT;
   }
   half.accept();
-  onRequest(plugin, half, half.header, calls, time);
+  onRequest(plugin, half, half.header, calls, ruled, time);
 }
 
 function follow(

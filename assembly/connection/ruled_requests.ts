@@ -7,9 +7,11 @@ import { flagOf, requestIdOf } from "../dubbo/header";
 import { PeerPrincipal } from "../host/peer_principal";
 import { SourceAddress } from "../host/source_address";
 import { Metric } from "../metrics/definitions";
+import { cellKey } from "../metrics/series";
 import { Plugin } from "../plugin";
 import { hashOfNames, tellNames } from "../routing/access_log";
 import { Routing } from "../routing/routing";
+import { RoutingRule } from "../routing/routing_rule";
 import { sameBytes } from "../wire/bytes";
 import { Span } from "../wire/span";
 import { Delayed } from "./delayed";
@@ -18,6 +20,9 @@ import { HeldFrame } from "./held_frame";
 import { Refusals } from "./refusals";
 import { Splice } from "./splice";
 import { Verdict } from "./verdict";
+
+/** In place of an obstacle. */
+const NO_OBSTACLE: u8 = 0xff;
 
 /** One of each connection of a plugin that has rules or policies. */
 @unmanaged
@@ -28,8 +33,8 @@ export class RuledRequests {
   private lastNames: u64 = 0;
   /** Where requests choose the cluster. */
   private firstRequest: FirstRequest | null = null;
-  /** The cluster of the rule that the request took; null where it took none or one without. */
-  taken: Span | null = null;
+  /** The rule that the request took whose head was read last, or null. */
+  rule: RoutingRule | null = null;
   /** What is said of the request whose head was read last. */
   verdict: Verdict = Verdict.KEEP;
   /** Requests that are refused and wait to be told so. */
@@ -40,6 +45,12 @@ export class RuledRequests {
   readonly heldAnswer: HeldFrame = new HeldFrame();
   /** Flag and id of the request whose bytes are dropped. */
   droppedFlag: u8 = 0;
+  /** Why the request whose head was read last is not changed as rules say: an `Obstacle`, or `NO_OBSTACLE`. */
+  obstacle: u8 = NO_OBSTACLE;
+  /** Whether that request alone would have gone to another cluster. */
+  private isMisrouted: bool = false;
+  /** Whether the frame that is passing is at hand as a whole, and nothing of it has gone on. */
+  isHeld: bool = false;
   droppedId: u64 = 0;
   /** Whether the client's bytes go nowhere any more. */
   isCutOff: bool = false;
@@ -117,18 +128,30 @@ export class RuledRequests {
     return this.refusals.isWaiting || this.heldAnswer.length != 0;
   }
 
-  /** Counts a request that alone would have gone to another cluster, and tells the access log its names. */
+  /** A request's head was read, and what rules say is known: tells the access log its names. */
   note(plugin: Plugin): void {
     const routing = this.routing;
     const first = this.firstRequest;
-    if (first && !routing.rules.isUndecided && !sameText(this.taken, first.cluster)) {
-      plugin.add(Metric.MISROUTED, 1);
+    if (first && !routing.rules.isUndecided) {
+      const rule = this.rule;
+      this.isMisrouted = !sameText(rule ? rule.cluster : null, first.cluster);
     }
     if (!routing.filterState || !plugin.invocation.headRead) return;
     const names = hashOfNames(plugin.call);
     if (names == this.lastNames) return;
     this.lastNames = names;
     tellNames(plugin.call);
+  }
+
+  /** The last byte of the request whose head was read last has passed: what rules said of it is counted. */
+  count(plugin: Plugin): void {
+    const rule = this.rule;
+    this.rule = null;
+    if (rule) plugin.recorder.add(rule.series, cellKey(Metric.ROUTED), 1);
+    if (this.obstacle != NO_OBSTACLE) plugin.add(Metric.UNREWRITTEN, 1, this.obstacle);
+    this.obstacle = NO_OBSTACLE;
+    if (this.isMisrouted) plugin.add(Metric.MISROUTED, 1);
+    this.isMisrouted = false;
   }
 
   /** Gives everything back. */

@@ -61,13 +61,15 @@ export function holdHostCalls(vm: Vm, spent: Spent, series: number): void {
   const { reads, bytes, fetches, connections, plugins, ticks, tellers, answers, policies } = spent;
   const frames = Math.floor(bytes / 16);
   const flushes = ticks + connections + plugins * 3;
+  const asksOfTicks = ticks * (1 + (tellers > 0 ? 1 : 0) + (policies > 0 ? 1 : 0));
   const most: Record<string, number> = {
     proxy_get_buffer_bytes: fetches + plugins,
     // Each delayed call's bytes are put back by themselves.
     proxy_set_buffer_bytes: 3 * reads + (policies > 0 ? 2 : 1) * frames,
-    // A rate limit asks for the time at each call.
+    // A rate limit asks for the time at each call; a tick does for connections that wait, for records, and for
+    // what is delayed.
     proxy_get_current_time_nanoseconds:
-      reads + 2 * connections + ticks + plugins + answers + 1 + (policies > 0 ? frames + ticks : 0),
+      reads + 2 * connections + plugins + answers + 1 + asksOfTicks + (policies > 0 ? frames : 0),
     // Names of either side and those that got none of their own may look the same.
     proxy_define_metric: 3 * series * plugins,
     proxy_record_metric: frames,

@@ -6,7 +6,14 @@ import { concat, hexOf, response } from "../frames/frames.ts";
 import { FASTJSON2 } from "../module/routing/frames.ts";
 import type { PluginConfig } from "./configurations.ts";
 import type { SentFrame, Side } from "./fuzz_case.ts";
-import { holdAnswers, holdStreams, withoutEvents, WrongBytes, type Fates } from "./rewritten.ts";
+import {
+  holdAnswers,
+  holdStreams,
+  noFates,
+  withoutEvents,
+  WrongBytes,
+  type Fates,
+} from "./rewritten.ts";
 import { areAsked, authorizes, neverRewrites } from "./rule_model.ts";
 import { propagates } from "./telemetry.ts";
 import { ConnectionModel, type GuardAnswer, type Totals } from "./traffic_model.ts";
@@ -193,7 +200,7 @@ export class CaseConnection {
     // What Envoy still holds for a cluster did not come to the filter's attention.
     const came = all.subarray(0, all.length - held);
     const went = connection.toUpstream;
-    let fates: Fates = { rewritten: 0, kept: 0, refusedIds: new Set(), refused: 0 };
+    let fates = noFates();
     if (this.#mayChange) {
       fates = holdStreams({
         ...{ came, went, good: this.#good, refused, routing, policies, maxBody: this.#maxBody },
@@ -204,11 +211,13 @@ export class CaseConnection {
     } else if (Buffer.compare(came, went) !== 0) {
       throw new WrongBytes("the client's bytes were changed, and nothing says they may");
     }
-    if (fates.refused > 0) {
+    const { lostIds } = fates;
+    if (fates.refused > 0 || (this.#wrongBack !== undefined && lostIds.size > 0)) {
       const sent = concat([NO_BYTES, ...this.#sentBack]);
       const answers = this.config.answer_on_upstream_close === true;
       const drops = this.config.drop_upstream_events === true;
-      holdAnswers(sent, connection.toDownstream, fates.refusedIds, answers, drops);
+      const mayBeTold = new Set([...fates.refusedIds, ...lostIds]);
+      holdAnswers(sent, connection.toDownstream, mayBeTold, answers, drops);
     } else if (this.#wrongBack !== undefined) {
       throw this.#wrongBack;
     }

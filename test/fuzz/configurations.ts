@@ -67,7 +67,12 @@ const DELAYS = ["1ms", "30ms", "0.5s"] as const;
 
 /** Whether calls may be delayed. */
 export function delays({ policies = [] }: PluginConfig): boolean {
-  return policies.some(({ fault, enforce }) => fault?.delay !== undefined && enforce !== false);
+  return policies.some(delaysCalls);
+}
+
+/** Whether the policy may have calls wait. */
+export function delaysCalls({ fault, enforce }: PolicyConfig): boolean {
+  return fault?.delay !== undefined && enforce !== false;
 }
 
 /** The part of a configuration that the fuzzer writes; docs/configuration.schema.json is all of it. */

@@ -5,7 +5,7 @@
 import { concat } from "../frames/frames.ts";
 import { FASTJSON2, HESSIAN2, shown, take, type Taken } from "../module/routing/frames.ts";
 import { decodeRequest, type Invocation } from "../../demo/dubbo/message.ts";
-import type { PolicyConfig, RoutingConfig } from "./configurations.ts";
+import { delaysCalls, type PolicyConfig, type RoutingConfig } from "./configurations.ts";
 import { isCall } from "./corpus.ts";
 import {
   authorizes,
@@ -65,6 +65,11 @@ export interface Fates {
   /** Ids of refused calls that wait for an answer, and how many calls were refused. */
   refusedIds: Set<bigint>;
   refused: number;
+  /**
+   * Ids of calls of which nobody knows: nothing went on of what a fault had delayed when the filter closed the
+   * connection, neither the call nor a heartbeat in its place.
+   */
+  lostIds: Set<bigint>;
 }
 
 /** What went on was not right. */
@@ -270,6 +275,22 @@ function refusedBytes(old: Uint8Array, went: Uint8Array): number {
   return length <= went.length && isOf(old, went.subarray(0, length)) ? -1 : 0;
 }
 
+/**
+ * Whether the one-way call at `at` may have been refused, and `now` be a later one, which has the same id, names and
+ * arguments: of what stands between them nothing went on.
+ */
+function isBeforeItsTwin({ came }: Streams, at: number, now: Uint8Array): boolean {
+  let frame = came.subarray(at, at + lengthOf(came, at));
+  while (isCall(frame) && !isTwoway(frame)) {
+    at += frame.length;
+    const end = at + lengthOf(came, at);
+    if (end > came.length) return false;
+    frame = came.subarray(at, end);
+    if (isCall(frame) && isOf(frame, now)) return true;
+  }
+  return false;
+}
+
 /** Whether nothing stands in the way of reading and rewriting a good call, and no policy refuses it. */
 function mustPass({ routing, policies, origin }: Streams, frame: Uint8Array): boolean {
   const serialization = frame[2]! & 0x1f;
@@ -282,16 +303,33 @@ function mustPass({ routing, policies, origin }: Streams, frame: Uint8Array): bo
   return !changesFor(routing, is, origin).some((one) => losesNumbers(is, one));
 }
 
+/** Of no frame yet. */
+export function noFates(): Fates {
+  return { rewritten: 0, kept: 0, refusedIds: new Set(), refused: 0, lostIds: new Set() };
+}
+
+/** Notes the calls that came from `at` on, where faults delay calls. What no fault delays goes on in its read. */
+function withLost({ came, seen, policies }: Streams, at: number, fates: Fates): Fates {
+  if (!policies.some(delaysCalls)) return fates;
+  const end = Math.min(came.length, seen);
+  while (at + lengthOf(came, at) <= end) {
+    const frame = came.subarray(at, at + lengthOf(came, at));
+    if (isCall(frame) && isTwoway(frame)) fates.lostIds.add(idOf(frame));
+    at += frame.length;
+  }
+  return fates;
+}
+
 /** Holds what went out against what came in. Throws `WrongBytes`. */
 export function holdStreams(streams: Streams): Fates {
   const { came, went, good, seen, ended, refused, maxBody, policies } = streams;
   const isProtected = isStrict(streams);
   const mayRefuse = isProtected || policies.some(({ enforce }) => enforce !== false);
-  const fates: Fates = { rewritten: 0, kept: 0, refusedIds: new Set(), refused: 0 };
+  const fates = noFates();
   let at = 0;
   let to = 0;
   while (at < came.length) {
-    if (refused && to === went.length) return fates;
+    if (refused && to === went.length) return withLost(streams, at, fates);
     const length = lengthOf(came, at);
     const isWhole =
       came[at] === 0xda &&
@@ -302,8 +340,6 @@ export function holdStreams(streams: Streams): Fates {
     const old = came.subarray(at, at + length);
     const heartbeat = mayRefuse && isCall(old) ? refusedBytes(old, went.subarray(to)) : -1;
     if (heartbeat >= 0) {
-      // What came in the read in which the connection was closed is lost with it.
-      if (refused && to === went.length) return fates;
       if (good.has(at) && mustPass(streams, old)) fail("a good call was refused", old, old);
       if (isTwoway(old)) fates.refusedIds.add(idOf(old));
       fates.refused++;
@@ -321,7 +357,14 @@ export function holdStreams(streams: Streams): Fates {
       holdKept(streams, old, good.has(at), fates);
     } else {
       const isSample = fates.rewritten % LIBRARY_EVERY === 0;
-      holdRewritten(streams, old, now, good.has(at), isSample);
+      try {
+        holdRewritten(streams, old, now, good.has(at), isSample);
+      } catch (error) {
+        if (good.has(at) || !mayRefuse || !isBeforeItsTwin(streams, at, now)) throw error;
+        fates.refused++;
+        at += length;
+        continue;
+      }
       fates.rewritten++;
     }
     at += length;

@@ -12,7 +12,7 @@ import { Counted, type Metrics } from "./consistency.ts";
 import { connectionProperties, type FuzzCase, type Step } from "./fuzz_case.ts";
 import { TAKE_WORK } from "./metering.ts";
 import { Random } from "./random.ts";
-import { WrongBytes, type Fates } from "./rewritten.ts";
+import { noFates, WrongBytes, type Fates } from "./rewritten.ts";
 import type { Totals } from "./traffic_model.ts";
 import { CollectorOf, holdLine, WrongRecord } from "./telemetry.ts";
 import { NODE_LABEL } from "./vocabulary.ts";
@@ -65,7 +65,7 @@ class Run {
   #refused = 0;
   #passedThrough = 0;
   #work = 0;
-  readonly #fates: Fates = { rewritten: 0, kept: 0, refusedIds: new Set(), refused: 0 };
+  readonly #fates: Fates = noFates();
 
   constructor(one: FuzzCase, subject: Subject) {
     this.#case = one;

@@ -234,6 +234,26 @@ describe("a span", () => {
     assert.equal(new Set(spans.map(({ traceId }) => traceId)).size, 96 + 1 + 3);
   });
 
+  test("is as long as names make it, also the second time", () => {
+    const labels = ["interface", "method", "version", "group", "application"];
+    const rules = [{ name: "r".repeat(200) }];
+    const policies = [{ name: "p".repeat(200), authorize: "deny", enforce: false }];
+    const config = { metrics: { labels }, routing: { rules }, policies };
+    const started = start({ otlp: OTLP, spans: ALL }, config);
+    const [path, method, version, group, app] = [..."imvga"].map((letter) => letter.repeat(300));
+    const extraAttachments = { group: group!, "remote.application": app! };
+    const one = { path: path!, method: method!, version: version!, extraAttachments };
+    make(started, [one, {}, one]);
+    const [first, , last] = spansOf(started);
+    for (const { name, attributes } of [first!, last!]) {
+      assert.equal(name, `${path!.slice(100)}/${method!.slice(100)}`);
+      assert.equal(attributes["rpc.method"], name);
+      for (const word of ["version", "group", "application", "rule", "policy"]) {
+        assert.equal(attributes[`dubbo.${word}`], word[0]!.repeat(200), word);
+      }
+    }
+  });
+
   test("has a name where none of the call's is a label", () => {
     const started = start({ otlp: OTLP, spans: ALL, log: {} }, { metrics: { labels: [] } });
     make(started, [{}]);
