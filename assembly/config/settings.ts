@@ -37,7 +37,7 @@ export class Settings extends Kept {
   maxInFlight: u32 = DEFAULT_MAX_IN_FLIGHT;
   /** Whether calls are answered when the server ends its connection. */
   answersOnUpstreamClose: bool = false;
-  /** Whether requests that are events go nowhere where the server sends them and `answersOnUpstreamClose` is on. */
+  /** Whether the events that the server sends go nowhere; only where `answersOnUpstreamClose` is on. */
   dropsUpstreamEvents: bool = false;
   /** Whether the server's connection is closed when the client has left. */
   closesOnDownstreamClose: bool = false;

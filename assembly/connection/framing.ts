@@ -57,7 +57,7 @@ export class Framing {
   readonly upstream: Half = new Half(Direction.UPSTREAM);
   /** Whether nothing is looked at any more. */
   isPassedThrough: bool;
-  /** Whether the server has sent an event that asks or announces since this was last false. */
+  /** Whether the server has sent an event since this was last false. */
   hadUpstreamEvent: bool = false;
 
   /**
@@ -356,7 +356,7 @@ export class Framing {
     if (half.fault != NO_FAULT) plugin.add(Metric.DECODE_ERRORS, 1, half.fault);
     half.fault = NO_FAULT;
     if (isEvent(flag)) {
-      if (isRequest(flag) && half.direction == Direction.UPSTREAM) this.hadUpstreamEvent = true;
+      if (half.direction == Direction.UPSTREAM) this.hadUpstreamEvent = true;
       plugin.add(Metric.EVENTS, 1, half.event, half.direction);
     } else if (!isRequest(flag)) onAnswer(plugin, half, header, this.calls, time);
     // A request that was answered before its end is counted already.

@@ -13,7 +13,7 @@
  */
 import { dubboStatus } from "../call/statuses";
 import { Direction, Outcome } from "../call/vocabulary";
-import { bodyLengthOf, flagOf, HEADER_LENGTH, isEvent, isFrame, isRequest } from "../dubbo/header";
+import { bodyLengthOf, flagOf, HEADER_LENGTH, isEvent, isFrame } from "../dubbo/header";
 import { SERVER_ERROR } from "../dubbo/tables";
 import { appendEnd, BufferType, fetch, lastLength } from "../host/buffers";
 import { InFlightList } from "../ledger/in_flight";
@@ -156,7 +156,10 @@ export function holdUnfinished(
   splice.finish(type);
 }
 
-/** Lets all that is held go on but events which ask or announce, up to where no frame begins that is whole. */
+/**
+ * Lets all that is held go on but events, up to where no frame begins that is whole. Answers to heartbeats are among
+ * them: `dubbo_proxy` answers those of its clients itself, so it has asked for none.
+ */
 function keepOthers(splice: Splice, held: HeldFrame, maxBody: u32): void {
   let frame = held.start;
   let kept = frame;
@@ -164,9 +167,8 @@ function keepOthers(splice: Splice, held: HeldFrame, maxBody: u32): void {
   while (frame + HEADER_LENGTH <= end && isFrame(frame)) {
     const body = bodyLengthOf(frame);
     if (body > maxBody || body > <u32>(end - frame) - HEADER_LENGTH) break;
-    const flag = flagOf(frame);
     const next = frame + HEADER_LENGTH + body;
-    if (isEvent(flag) && isRequest(flag)) {
+    if (isEvent(flagOf(frame))) {
       splice.insert(kept, <u32>(frame - kept));
       kept = next;
     }

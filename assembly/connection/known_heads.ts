@@ -114,7 +114,7 @@ export class KnownHeads {
     return this.known(head, p, length, period);
   }
 
-  /** Whether attachments are remembered beside the head that was found last. */
+  /** Whether attachments are remembered beside the head that was found last; calls with a context do not end that. */
   get lastHasEnd(): bool {
     return this.last!.endLength != 0;
   }

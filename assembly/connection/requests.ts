@@ -174,7 +174,7 @@ function isSettled(plugin: Plugin, half: Half, heads: KnownHeads, head: u32, end
 
 /**
  * Whether only the tail of the body is looked at for a context, whose head was found last: chance does not want the
- * call, most of its body is not at hand, and the last such call to the method had no context. Then it is awaited.
+ * call, some of its body is not at hand, and a call to the method had no context before. Then it is awaited.
  */
 function awaitsTail(plugin: Plugin, half: Half, header: usize, heads: KnownHeads): bool {
   const tracing = plugin.tracing;

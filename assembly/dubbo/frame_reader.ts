@@ -57,7 +57,11 @@ const enum State {
 const HEAD_WINDOW: u32 = 32 * 1024;
 /** Bytes that tell a result's kind or an event's in every serialization; 14 is the longest seen. */
 export const SHORT_WINDOW: u32 = 16;
-/** The bytes at a body's end that are offered as its tail: twice what contexts, baggage and the rest need. */
+/**
+ * The bytes at a body's end that are offered as its tail: four times the longest attachments that known_heads.ts
+ * remembers. All of them are kept and searched for each long request. Baggage alone may be longer (8 KiB in W3C's
+ * Baggage); a context in front of it is missed.
+ */
 export const TAIL_WINDOW: u32 = 4096;
 /** Room of a first carry in bytes: most heads (150 to 250) fit without a second block. */
 const FIRST_CARRY: u32 = 256;

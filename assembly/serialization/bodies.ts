@@ -83,7 +83,8 @@ export function hasReadableTail(serialization: u8): bool {
  * Reads what `attachments` asks for out of the tail of a request's body, which ends at `end`.
  *
  * A key in it counts if entries follow up to the body's last byte: that of a map among the arguments does not, because
- * the attachments stand after it.
+ * the attachments stand after it. A text can pass for one, if it ends in control characters that read on into the
+ * attachments: where those begin, a tail does not say.
  *
  * @returns whether anything that is asked for was found
  */

@@ -10,7 +10,7 @@ import {
   holdAnswers,
   holdStreams,
   noFates,
-  withoutEventRequests,
+  withoutEvents,
   WrongBytes,
   type Fates,
 } from "./rewritten.ts";
@@ -171,10 +171,7 @@ export class CaseConnection {
     const whole = this.#answered.subarray(0, this.#answered.length - held);
     this.#answered = this.#answered.subarray(whole.length);
     const drops = this.config.drop_upstream_events === true && !wasPassedThrough;
-    this.#goneBack = concat([
-      this.#goneBack,
-      drops ? withoutEventRequests(whole, this.#maxBody) : whole,
-    ]);
+    this.#goneBack = concat([this.#goneBack, drops ? withoutEvents(whole, this.#maxBody) : whole]);
     let expected = this.#goneBack;
     if (end && !model.isPassedThrough && !this.#ended.downstream) {
       const answers = model.answer((answer) => guardAnswer(answer).length).map(guardAnswer);

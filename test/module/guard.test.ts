@@ -5,7 +5,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Connection } from "../emulator/connection.ts";
-import { concat, heartbeat, readonly, request, response } from "../frames/frames.ts";
+import {
+  concat,
+  heartbeat,
+  heartbeatResponse,
+  readonly,
+  request,
+  response,
+} from "../frames/frames.ts";
 import { hessianString } from "../frames/hessian2.ts";
 import { hex, hexOf } from "../emulator/hex.ts";
 import { splitFrames } from "./routing/frames.ts";
@@ -245,6 +252,26 @@ describe("answers that are held", () => {
     const answer = response({ id: 2 });
     for (const one of [event, concat([event, answer, event]), event]) connection.upstream(one);
     assert.ok(Buffer.from(connection.toDownstream).equals(concat([bytes, answer])));
+  });
+
+  test("what stands in the place of a heartbeat's answer is none, and a refusal goes back", () => {
+    const policies = [{ name: "no", match: { method: { exact: "SetUser" } }, authorize: "deny" }];
+    const { plugin } = start({ drop_upstream_events: true, policies });
+    const connection = plugin.connect();
+    connection.downstream(concat([request({ id: 1, method: "SetUser" }), request({ id: 2 })]));
+    const events = [
+      readonly({ id: 9 }),
+      heartbeatResponse({ id: 1 }),
+      heartbeatResponse({ id: 7 }),
+    ];
+    connection.upstream(concat([...events, response({ id: 2 })]));
+    assert.deepEqual(
+      splitFrames(connection.toDownstream).map((frame) => [idOf(frame), frame[2]! & 0x20]),
+      [
+        [1n, 0],
+        [2n, 0],
+      ],
+    );
   });
 
   test("events are dropped up to where what comes is no Dubbo, however it is cut", () => {

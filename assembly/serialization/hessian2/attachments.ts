@@ -37,6 +37,12 @@ const UNTYPED_MAP: u8 = 0x48;
 const MAP_END: u8 = 0x5a;
 /** The most characters of a string in its short form, whose code is their number. */
 const LONGEST_SHORT: u32 = 31;
+/**
+ * From how many keys in a tail its entries are read, at most. Each reading may take all of the tail, and the caller
+ * chooses how many texts look like keys: without a bound 6 KiB cost 60 ms. The maps with contexts that a call has
+ * among its arguments are mostly one or two, and cost one reading each.
+ */
+const MOST_TRIES: u32 = 4;
 
 /**
  * Where the entries stand that the last query asked for: key, end and `WantedAttachment` of each. Their
@@ -61,12 +67,16 @@ export function readAttachments(p: usize, end: usize, attachments: AttachmentQue
 export function readHessian2Tail(p: usize, end: usize, attachments: AttachmentQuery): bool {
   // Which classes were defined is not known.
   startBody();
-  for (; p < end; p++) {
+  let tries = MOST_TRIES;
+  for (; p < end && tries != 0; p++) {
     const length: u32 = load<u8>(p);
     if (length > LONGEST_SHORT || p + length >= end) continue;
     if (!attachments.find(p + 1, length, KeyEncoding.BYTES)) continue;
     attachments.clear();
     if (readEntries(p, end, attachments) == end) return true;
+    tries--;
+    // From the keys that it has met it would come no further.
+    if (found != 0) p = load<usize>(FOUND + (found - 1) * FOUND_SIZE);
   }
   return false;
 }

@@ -1,9 +1,16 @@
-// Heartbeats and READONLY of a provider behind dubbo_proxy: with the guard they go nowhere, and without it they cost
+// READONLY, heartbeats and answers to heartbeats of a provider behind dubbo_proxy: with the guard they go nowhere, and without it they cost
 // calls and connections.
 
 import assert from "node:assert/strict";
 import { describe, test, type TestContext } from "node:test";
-import { concat, heartbeat, readonly, request, response } from "../../frames/frames.ts";
+import {
+  concat,
+  heartbeat,
+  heartbeatResponse,
+  readonly,
+  request,
+  response,
+} from "../../frames/frames.ts";
 import { withoutGuard } from "../../guard/guard_call.ts";
 import { LIMIT, startLab, until, type Lab } from "../envoy_setup.ts";
 import { dial, Upstream, type End } from "../envoy_sockets.ts";
@@ -14,6 +21,9 @@ const EVENTS: Record<string, Uint8Array> = {
   "READONLY in hessian2": readonly({ id: 900 }),
   "READONLY in fastjson2": readonly({ id: 901, serialization: "fastjson2" }),
   "a heartbeat": heartbeat({ id: 902 }),
+  "an answer to one in hessian2": heartbeatResponse({ id: 903 }),
+  "an answer to one in fastjson2": heartbeatResponse({ id: 904, serialization: "fastjson2" }),
+  "an answer without a body": heartbeatResponse({ id: 905, body: new Uint8Array(0) }),
 };
 
 interface Stage {

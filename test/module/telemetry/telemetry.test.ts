@@ -465,7 +465,22 @@ describe("a long request whose head is known", () => {
     assert.equal(told(second).length, 3);
   });
 
-  test("takes nothing among its arguments for a context", () => {
+  test("is read at its tail for good once a call had no context, whatever others had", () => {
+    const near = request({ ...long, extraAttachments: { traceparent: SAMPLED } });
+    const far = request({
+      ...long,
+      extraAttachments: { traceparent: SAMPLED, z: "z".repeat(5000) },
+    });
+    const started = learnt(NONE);
+    for (let i = 0; i < 3; i++) {
+      cut(started, near, []);
+      cut(started, far, [1000]);
+    }
+    // Those that are near the end.
+    assert.equal(told(started).length, 3);
+  });
+
+  test("takes no map among its arguments for a context", () => {
     const desc = "Ljava/lang/String;Ljava/util/Map;";
     const inside = { ...long, desc, args: [long.args[0]!, { traceparent: OTHER, b3: "1" }] };
     const started = learnt(NONE, inside);
@@ -479,6 +494,55 @@ describe("a long request whose head is known", () => {
       spans.map(({ traceId }) => traceId),
       [TRACE],
     );
+  });
+
+  test("takes a text for one whose end reads on into the attachments: a span more, and nothing else", () => {
+    // The last byte begins a key of six characters, which are the map's first bytes and its first key.
+    const text = `${long.args[0]}\x0btraceparent\x30\x37${SAMPLED}\x06`;
+    const started = learnt(NONE);
+    const frame = request({ ...long, args: [text], extraAttachments: { z: "1" } });
+    assert.ok(Buffer.from(frame).includes(`${SAMPLED}\x06H\x04path`));
+    cut(started, frame, [1000]);
+    // Whole, it has none.
+    cut(started, frame, []);
+    const spans = told(started);
+    assert.deepEqual(
+      spans.map(({ name, traceId }) => [name, traceId]),
+      [["com.k8s.User.UserProvider/GetUser", TRACE]],
+    );
+    assert.equal(counted(started.vm, "dubbo_requests_total"), 3);
+    assert.equal(counted(started.vm, "dubbo_responses_total"), 3);
+    assert.equal(counted(started.vm, "dubbo_decode_errors_total"), 0);
+  });
+
+  test("is read from four keys of contexts at most, and once for a map of them", () => {
+    const context = {
+      traceparent: OTHER,
+      b3: "1",
+      "X-B3-TraceId": "1",
+      "X-B3-SpanId": "1",
+      sw8: "1",
+    };
+    // A key in front of no value: 0x40 begins none.
+    const keys = (count: number): Request => ({ args: [long.args[0] + "\x02b3@".repeat(count)] });
+    const maps = (count: number): Request => ({
+      desc: long.desc + "Ljava/util/Map;".repeat(count),
+      args: [...long.args, ...Array.from({ length: count }, () => context)],
+    });
+    for (const among of [keys, maps]) {
+      for (const [count, found] of [
+        [0, 1],
+        [3, 1],
+        [4, 0],
+        [20, 0],
+      ] as const) {
+        const call = { ...long, ...among(count) };
+        const started = learnt(NONE, call);
+        cut(started, request({ ...call, extraAttachments: { traceparent: SAMPLED } }), [1000]);
+        const traces = told(started).map(({ traceId }) => traceId);
+        assert.deepEqual(traces, Array(found).fill(TRACE), `${among.name} ${count}`);
+      }
+    }
   });
 
   test("is drawn once, also where its caller leaves that open", () => {
