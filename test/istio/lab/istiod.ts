@@ -73,8 +73,9 @@ export class Istiod {
       why = `${pushes} pushes, ${this.#pushesBefore} before the change`;
       if (pushes <= this.#pushesBefore) return false;
       await sleep(QUIET_MS);
-      why = `to be heard by ${await this.#unheard()}`;
-      return pushes === this.#pushes && (await this.#unheard()).length === 0;
+      const unheard = await this.#unheard();
+      why = `to be heard by ${unheard}`;
+      return pushes === this.#pushes && unheard.length === 0;
     }).catch((error: Error) => {
       throw new Error(`${error.message}: ${why}`);
     });
